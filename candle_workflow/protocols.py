@@ -58,6 +58,11 @@ class Launcher(Protocol):
     ended and nothing stays behind (process, port, file).
     """
 
+    @property
+    def isolated(self) -> bool:
+        """Whether a trial's crash leaves the controller alive."""
+        ...
+
     def start(self, attempts: Sequence[Attempt]) -> None:
         """Begin these attempts; never more than ``free``. Returns without waiting."""
         ...

@@ -25,6 +25,7 @@ class Trial:
     label: str | None = None
     state: State = State.WAITING
     attempts: int = 0
+    open: bool = False  # an attempt was dispatched and its end is not recorded
     cause: Cause | None = None
     message: str = ""
     objective: float | None = None
@@ -34,7 +35,7 @@ class Trial:
     node: str | None = None
     checkpoint: str | None = None
     checkpoint_step: int = -1
-    ended_by: dict[str, int] = field(default_factory=dict)  # cause -> attempts that it ended
+    ended_by: dict[str, int] = field(default_factory=dict)  # by cause, for `retries:`
 
     @property
     def duration_s(self) -> float | None:
@@ -71,6 +72,7 @@ def _asked(trial: Trial, record: Record) -> None:
 def _dispatched(trial: Trial, record: Record) -> None:
     trial.state = State.WAITING
     trial.attempts = record["attempt"]
+    trial.open = True
     trial.started = trial.finished = trial.node = None
 
 
@@ -87,11 +89,12 @@ def _checkpoint(trial: Trial, record: Record) -> None:
 
 def _close_attempt(trial: Trial, record: Record) -> None:
     cause = record.get("cause")
+    trial.open = False
     trial.cause = Cause(cause) if cause else None
     trial.message = record.get("message", "")
     trial.node = record.get("node", trial.node)
     trial.started = record.get("started", trial.started)
-    if cause:
+    if cause and record.get("counted", True):
         trial.ended_by[cause] = trial.ended_by.get(cause, 0) + 1
 
 
