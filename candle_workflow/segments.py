@@ -119,19 +119,18 @@ def _chain(directory: Path, damage: list[str]) -> list[_Segment]:
         if path.stat().st_size and (newest is None or path > newest):
             damage.append(f"{path}: nothing in it was committed; its lines do not count")
     chain: list[_Segment] = []
-    path: Path | None = newest
-    limit: int | None = None
-    while path is not None:
-        chain.append(_Segment(path, limit))
-        opened = _opening(path)
+    step: _Segment | None = _Segment(newest) if newest else None
+    while step is not None:
+        chain.append(step)
+        opened = _opening(step.path)
         if opened is None:
             raise JournalDamaged(
-                f"{path}: its first record does not verify. Restore this file from a copy."
+                f"{step.path}: its first record does not verify. Restore this file from a copy."
             )
         seals = opened["seals"]
-        path, limit = (directory / seals[0], seals[1]) if seals else (None, None)
-        if path is not None and not path.exists():
-            raise JournalDamaged(f"{path} is missing. Restore it from a copy.")
+        step = _Segment(directory / seals[0], seals[1]) if seals else None
+        if step is not None and not step.path.exists():
+            raise JournalDamaged(f"{step.path} is missing. Restore it from a copy.")
     return chain[::-1]
 
 

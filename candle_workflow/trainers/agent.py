@@ -1,0 +1,437 @@
+"""One node's agent: gives attempts to its slots, and says how each ended.
+
+An agent is one thread around the connections to its slots' processes and to the ``server``
+that starts them. It knows nothing of Ray; launchers/ray.py makes an actor of it. It keeps
+every event until the controller acknowledges it as journaled, and ends its trials when it
+has not heard of the controller for ``silence_s``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import os
+import secrets
+import selectors
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from candle_workflow.folder import CampaignFolder
+from candle_workflow.model import Attempt, Cause, Ended, Event, Started, StopReason, Workload
+from candle_workflow.trainers import process, server, watch
+from candle_workflow.trainers.place import Ending, Place
+from candle_workflow.trainers.wire import Inbox, encode
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5  # how often time limits and memory are looked at
+AHEAD_S = 0.1  # a warm slot is given this much work at once, so that it never waits for more
+AHEAD_MOST = 256
+TERM_S = 5.0  # between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """How an agent runs its trials.
+
+    Attributes
+    ----------
+    isolation : str
+        ``process``: each trial has a process of its own. ``worker``: a slot's process runs
+        trial after trial until one breaks it.
+    slots : tuple of tuple of int
+        One entry a slot: the cores that it owns (empty: not bound to any).
+    devices : tuple of str
+        One entry a slot: what its device variable is set to; "" for none.
+    preload : str
+        The framework that the server imports; "" for none.
+    python : tuple of str
+        What starts the trials' Python.
+    node : str
+        The node's name, as results show it.
+    grace_s : float
+        How long a trial may take to save and return when it is asked to stop.
+    silence_s : float
+        Without a word from the controller for so long, the trials are ended.
+    """
+
+    isolation: str
+    slots: tuple[tuple[int, ...], ...]
+    devices: tuple[str, ...]
+    preload: str
+    python: tuple[str, ...]
+    node: str
+    grace_s: float = 20.0
+    silence_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a poll gives."""
+
+    events: list[Event]
+    mean_s: float  # a trial's duration, smoothed
+    warning: str  # for the user; "" for none
+
+
+class Agent:
+    """Runs attempts in one node's slots.
+
+    ``start``, ``stop``, ``poll`` and ``close`` may be called from any thread; everything else
+    belongs to the agent's own.
+    """
+
+    def __init__(self, workload: Workload, settings: AgentSettings) -> None:
+        self._workload = workload
+        self._settings = settings
+        self._mark = b"\x1e" + secrets.token_hex(8).encode() + b"\n"
+        self._selector = selectors.DefaultSelector()
+        folder = CampaignFolder(workload.folder)
+        self._places = [
+            Place(cpus=cpus, device=device, mark=self._mark, folder=folder, selector=self._selector)
+            for cpus, device in zip(settings.slots, settings.devices, strict=True)
+        ]
+        self._keys = itertools.count(1)
+        self._queue: deque[Attempt] = deque()
+        self._stops: dict[tuple[int, int], StopReason] = {}
+        self._fork = False
+        self._ready = False
+        self._mean_s: float | None = None
+        self._kernel_kills = watch.kernel_kills()
+        self._lock = threading.Condition()  # guards the events, the calls and the flags
+        self._events: list[Event] = []
+        self._acknowledged = 0  # events that came before the first of _events
+        self._calls: list[tuple[Any, ...]] = []
+        self._warning = ""
+        self._heard = time.monotonic()
+        self._closing = False
+        self._woken, self._wake = socket.socketpair()
+        self._wake.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ, lambda: self._woken.recv(4096))
+        self._thread = threading.Thread(target=self._work, name="agent", daemon=True)
+        self._thread.start()
+
+    # -------------------------------------------------------------- for the controller
+
+    def start(self, attempts: Sequence[Attempt]) -> None:
+        """Take attempts to run, in this order, as slots become free."""
+        self._call("start", list(attempts))
+
+    def stop(self, ids: Iterable[tuple[int, int]], reason: StopReason) -> None:
+        """Ask attempts to end; after a grace time they are killed."""
+        self._call("stop", list(ids), reason)
+
+    def poll(self, acknowledged: int, timeout_s: float) -> Reply:
+        """Give the events that are not acknowledged, waiting for the first if need be.
+
+        Parameters
+        ----------
+        acknowledged : int
+            How many events of this agent the controller has journaled so far.
+        """
+        with self._lock:
+            self._heard = time.monotonic()
+            del self._events[: acknowledged - self._acknowledged]
+            self._acknowledged = acknowledged
+            if not self._events:
+                self._lock.wait_for(lambda: self._events or self._closing, timeout_s)
+            self._heard = time.monotonic()
+            return Reply(list(self._events), self._mean_s or 0.0, self._warning)
+
+    def close(self) -> None:
+        """End every process; nothing stays behind."""
+        with self._lock:
+            self._closing = True
+            self._lock.notify_all()
+        self._nudge()
+        self._thread.join()
+
+    def _call(self, *call: Any) -> None:
+        with self._lock:
+            self._heard = time.monotonic()
+            self._calls.append(call)
+        self._nudge()
+
+    def _nudge(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # then it is being woken anyway
+            self._wake.send(b"x")
+
+    # -------------------------------------------------------------- the thread
+
+    def _work(self) -> None:
+        self._start_server()
+        next_tick = time.monotonic() + TICK_S
+        while not self._closing:
+            for key, _ in self._selector.select(max(0.0, next_tick - time.monotonic())):
+                if key.fileobj in self._selector.get_map():  # not closed by one before it
+                    key.data()
+            self._obey_calls()
+            if time.monotonic() >= next_tick:
+                self._tick()
+                next_tick = time.monotonic() + TICK_S
+            self._fill()
+        for place in self._places:
+            place.vacate()
+        self._end_server()
+
+    def _obey_calls(self) -> None:
+        with self._lock:
+            calls, self._calls = self._calls, []
+        for call in calls:
+            if call[0] == "start":
+                self._queue.extend(call[1])
+            else:
+                for attempt_id in call[1]:
+                    self._ask_to_stop(attempt_id, call[2])
+
+    def _give(self, events: list[Event]) -> None:
+        if events:
+            with self._lock:
+                self._events += events
+                self._lock.notify_all()
+
+    # -------------------------------------------------------------- the server
+
+    def _start_server(self) -> None:
+        variables = self._workload.environment.get("variables", {})
+        environment = {
+            **os.environ,
+            **process.thread_variables(self._workload.resources.cpus),
+            **{name: str(value) for name, value in variables.items()},
+        }
+        self._control, self._server = server.start(list(self._settings.python), environment)
+        self._inbox = Inbox()
+        self._ready = False
+        hello = (self._workload, self._settings.node, self._mark, self._settings.preload)
+        self._control.sendall(encode(hello))
+        self._selector.register(self._control, selectors.EVENT_READ, self._hear_server)
+
+    def _end_server(self) -> None:
+        self._selector.unregister(self._control)
+        self._control.close()
+        self._server.wait()
+
+    def _hear_server(self) -> None:
+        try:
+            data = self._control.recv(1 << 16)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._replace_server()
+            return
+        for kind, *rest in self._inbox.feed(data):
+            if kind == "ready":
+                preloaded, warning = rest
+                self._fork = preloaded or not self._settings.preload
+                self._ready = True
+                with self._lock:
+                    self._warning = warning
+                continue
+            place = next((p for p in self._places if p.key == rest[0]), None)
+            if place is None:
+                continue  # a process that we had hung up on
+            if kind == "began":
+                place.pid = rest[1]
+            else:
+                self._note_exit(place, rest[1])
+
+    def _replace_server(self) -> None:
+        """The server was killed, and with it every trial: say so, and start another."""
+        log.warning("the server of node %s ended; its trials are lost", self._settings.node)
+        self._end_server()
+        for place in self._places:
+            if place.key:
+                self._take_events(place)
+                self._empty(place, Cause.LOST, "the process that starts trials was killed")
+        self._start_server()
+
+    # -------------------------------------------------------------- giving work
+
+    def _fill(self) -> None:
+        """Give queued attempts to slots that can take them."""
+        if not self._ready:
+            return
+        ahead = self._ahead()
+        for place in self._places:
+            if len(place.given) > ahead // 2:
+                continue
+            batch = self._next_attempts(ahead - len(place.given))
+            if not batch:
+                return
+            if not place.key:
+                self._occupy(place)
+            place.send(("run", batch))
+            place.given.extend(batch)
+
+    def _ahead(self) -> int:
+        """How many attempts a slot may hold: one, or what keeps a warm one busy."""
+        if self._settings.isolation == "process" or self._mean_s is None:
+            return 1
+        return min(AHEAD_MOST, max(1, int(AHEAD_S / max(self._mean_s, 1e-6))))
+
+    def _next_attempts(self, count: int) -> list[Attempt]:
+        batch: list[Attempt] = []
+        while self._queue and len(batch) < count:
+            attempt = self._queue.popleft()
+            reason = self._stops.pop(attempt.id, None)
+            if reason is None:
+                batch.append(attempt)
+            else:
+                self._give([self._ended(attempt, time.time(), stopped=reason)])
+        return batch
+
+    def _occupy(self, place: Place) -> None:
+        """Have the server start a process in a slot."""
+        line, output = place.occupy(next(self._keys), lambda: self._take_events(place))
+        variables = {"CUDA_VISIBLE_DEVICES": place.device} if place.device else {}
+        fork = self._fork and not place.device
+        message = ("start", place.key, fork, variables, place.cpus)
+        with line, contextlib.suppress(OSError):  # the server's end is noticed by reading
+            server.send_start(self._control, message, (line.fileno(), output))
+        os.close(output)
+        if not fork:
+            place.send((self._workload, self._settings.node, self._mark, place.cpus))
+
+    # -------------------------------------------------------------- taking results
+
+    def _take_events(self, place: Place) -> None:
+        events = place.hear()
+        for index, event in enumerate(events):
+            if isinstance(event, Started):
+                place.started = event.time
+                self._set_time_limit(place, event.time)
+            elif isinstance(event, Ended):
+                events[index] = self._finish(place, event)
+        self._give(events)
+
+    def _finish(self, place: Place, event: Ended) -> Ended:
+        """Close an attempt whose end its own process reports."""
+        ending = place.ending
+        place.end_attempt(marked=True)
+        asked = self._stops.pop((event.number, event.attempt), None)
+        if asked is StopReason.CANCEL:
+            event = replace(event, stopped=asked)
+        elif event.cause is not None and ending.cause is not None:
+            event = replace(event, cause=ending.cause, message=ending.message)
+        duration = event.time - event.started
+        self._mean_s = duration if self._mean_s is None else 0.95 * self._mean_s + 0.05 * duration
+        if self._settings.isolation == "process":
+            place.vacate()
+        return event
+
+    def _note_exit(self, place: Place, status: int) -> None:
+        """A slot's process is gone: that ended the attempt that was running there, if any."""
+        key = place.key
+        self._take_events(place)
+        if place.key == key:
+            cause, message = self._explain(place.ending, os.waitstatus_to_exitcode(status))
+            self._empty(place, cause, message)
+
+    def _explain(self, ending: Ending, code: int) -> tuple[Cause, str]:
+        if ending.cause is not None:
+            return ending.cause, ending.message
+        if code >= 0:
+            return Cause.EXIT, f"the trial's process exited with code {code}"
+        if code != -signal.SIGKILL:
+            name = signal.Signals(-code).name
+            return Cause.EXIT, f"the trial's process was ended by signal {-code} ({name})"
+        kills = watch.kernel_kills()
+        if kills > self._kernel_kills:
+            self._kernel_kills = kills
+            return Cause.OOM, "the kernel killed the trial's process for memory"
+        return Cause.LOST, "the trial's process was killed (SIGKILL) by something unknown"
+
+    def _empty(self, place: Place, cause: Cause, message: str) -> None:
+        """Empty a slot whose process is gone: its running attempt ends, the others go back."""
+        if place.given:
+            now = time.time()
+            started = place.started if place.started is not None else now
+            attempt = place.end_attempt(marked=False)
+            stopped = self._stops.pop(attempt.id, None)
+            ended = self._ended(attempt, started, stopped=stopped)
+            if stopped is None:
+                ended = replace(ended, cause=cause, message=message)
+            self._give([ended])
+        self._queue.extendleft(reversed(place.given))
+        place.given.clear()
+        place.vacate()
+
+    def _ended(self, attempt: Attempt, started: float, *, stopped: StopReason | None) -> Ended:
+        return Ended(
+            attempt.number, attempt.attempt, time.time(), self._settings.node, started,
+            stopped=stopped,
+        )  # fmt: skip
+
+    # -------------------------------------------------------------- ending trials
+
+    def _ask_to_stop(self, attempt_id: tuple[int, int], reason: StopReason) -> None:
+        if any(attempt.id == attempt_id for attempt in self._queue):
+            self._stops[attempt_id] = reason
+        for place in self._places:
+            if any(attempt.id == attempt_id for attempt in place.given):
+                self._stops[attempt_id] = reason
+                place.send(("stop", attempt_id, reason))
+                if place.given[0].id == attempt_id:
+                    patience = 0.0 if reason is StopReason.CANCEL else self._settings.grace_s
+                    place.ending.at = time.monotonic() + patience
+
+    def _set_time_limit(self, place: Place, started: float) -> None:
+        """Let a trial that is past its time return by itself for a moment, then end it."""
+        limit = self._workload.resources.time_s
+        if limit is not None and place.ending.at is None:
+            grace = min(self._settings.grace_s, max(1.0, 0.1 * limit))
+            place.ending.at = time.monotonic() + limit + grace - (time.time() - started)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        busy = [place for place in self._places if place.given and place.pid]
+        for place in busy:
+            if place.ending.at is not None and now >= place.ending.at:
+                self._press(place, now)
+        self._watch_memory(busy)
+        if now - self._heard > self._settings.silence_s:
+            for place in busy:
+                self._kill(place, Cause.LOST, "the agent did not hear of its controller")
+
+    def _press(self, place: Place, now: float) -> None:
+        """Send the next harder signal to an attempt that must end."""
+        ending = place.ending
+        if ending.cause is None and place.given[0].id not in self._stops:
+            limit = self._workload.resources.time_s
+            ending.cause = Cause.TIMEOUT
+            ending.message = f"it ran longer than resources.time ({limit:g} s)"
+        self._signal(place, ending.signals[0])
+        if len(ending.signals) > 1:
+            ending.signals.popleft()
+        ending.at = now + TERM_S
+
+    def _watch_memory(self, busy: list[Place]) -> None:
+        limit = self._workload.resources.memory_gb
+        short = watch.memory_is_short()
+        if not busy or (limit is None and not short):
+            return
+        used = {place: watch.memory_gb(place.pid) for place in busy}
+        for place, gigabytes in used.items():
+            if limit is not None and gigabytes > limit:
+                text = f"it used {gigabytes:.2f} GB, more than resources.memory ({limit:g} GB)"
+                self._kill(place, Cause.OOM, text)
+        if short:
+            place = max(used, key=used.__getitem__)
+            text = f"the node ran out of memory and this trial used most: {used[place]:.2f} GB"
+            self._kill(place, Cause.OOM, text)
+
+    def _kill(self, place: Place, cause: Cause, message: str) -> None:
+        if place.ending.cause is None:
+            place.ending.cause, place.ending.message = cause, message
+        self._signal(place, signal.SIGKILL)
+
+    def _signal(self, place: Place, number: int) -> None:
+        with contextlib.suppress(OSError):  # the server's end is noticed by reading
+            self._control.sendall(encode(("kill", place.key, number)))

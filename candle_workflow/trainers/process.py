@@ -1,0 +1,77 @@
+"""What a trial's process does to itself: die with its parent, stay on its cores, leave quickly."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends."""
+    parent = os.getppid()
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it went before the kernel knew
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, so that they can be ended too."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def settle_in(cpus: Iterable[int]) -> None:
+    """Keep to these cores (all of them if empty), lead a group, read nothing from a terminal."""
+    cores = set(cpus)
+    if cores:
+        os.sched_setaffinity(0, cores)
+    if os.getpgid(0) != os.getpid():
+        os.setpgid(0, 0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # real streams here
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def leave(status: int = 0) -> None:
+    """End at once; frameworks take long to tear down what the kernel frees anyway."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def thread_variables(cpus: int) -> dict[str, str]:
+    """Environment variables that give numerical libraries ``cpus`` threads.
+
+    They are read when a library is first imported. Ray sets OMP_NUM_THREADS=1 in its
+    workers, which halves the speed of a trial that owns more than one core.
+    """
+    count = str(cpus)
+    names = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "NUM_INTRA_THREADS",
+    )
+    return dict.fromkeys(names, count) | {"TF_NUM_INTEROP_THREADS": "1", "NUM_INTER_THREADS": "1"}
+
+
+def children() -> list[int]:
+    """List the processes whose parent is this one's main thread."""
+    pid = os.getpid()
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
