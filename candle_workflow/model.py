@@ -218,6 +218,8 @@ class Workload:
         ``trainer_env``: python, modules, container, plus ``variables`` to set.
     checkpoint_every_s : float
         How often a trainer that can checkpoint does so, in seconds.
+    objective : str
+        The objective's metric: what a trainer that returns a plain number means by it.
     """
 
     campaign: str
@@ -227,3 +229,4 @@ class Workload:
     resources: Resources = field(default_factory=Resources)
     environment: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_every_s: float = 600.0
+    objective: str = "objective"

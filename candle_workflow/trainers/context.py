@@ -13,7 +13,40 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from candle_workflow.model import Attempt, Checkpointed, Event, Measured, Metrics, Workload
+from candle_workflow.errors import TrialError
+from candle_workflow.model import (
+    Attempt,
+    Cause,
+    Checkpointed,
+    Event,
+    Measured,
+    Metrics,
+    Workload,
+)
+
+GRACE_S = 30.0  # a trainer that is asked to stop has this long to save and return
+
+
+class AttemptFailed(TrialError):
+    """Ends an attempt with a given cause; its text is all that the trial's log needs."""
+
+    def __init__(self, cause: Cause, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class NotANumber(AttemptFailed):
+    """A trainer met a nan and sees no use in going on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Cause.NAN, message)
+
+
+class OutOfTime(AttemptFailed):
+    """A trainer went on past ``resources.time``."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Cause.TIMEOUT, message)
 
 
 class Context:
@@ -58,9 +91,7 @@ class Context:
     @property
     def folder(self) -> Path:
         """This attempt's own folder, made when first asked for."""
-        path = (
-            Path(self._workload.folder) / "trials" / str(self.number) / str(self.attempt)
-        )
+        path = Path(self._workload.folder) / "trials" / str(self.number) / str(self.attempt)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -99,9 +130,7 @@ class Context:
         files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
         size = sum(p.stat().st_size for p in files)
         self._send(
-            Checkpointed(
-                self.number, self.attempt, step, self._clock(), str(path.resolve()), size
-            )
+            Checkpointed(self.number, self.attempt, step, self._clock(), str(path.resolve()), size)
         )
 
 
@@ -116,9 +145,12 @@ def as_metrics(values: Mapping[str, Any]) -> Metrics:
     metrics: Metrics = {}
     for name, value in values.items():
         try:
+            if isinstance(value, (str, bytes)):
+                raise TypeError("text")  # float("0.9") would do, but the next one is "n/a"
             metrics[str(name)] = float(value)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"metric '{name}' is {value!r}, expected a number") from error
+            shown = repr(value)[:100]
+            raise TypeError(f"metric '{name}' is {shown}, expected a number") from error
     return metrics
 
 
