@@ -64,7 +64,7 @@ class Engine:
         rules: Rules,
         meter: Meter,
         stop_asked: Callable[[], str | None] = lambda: None,
-        on_change: Callable[[Engine], None] = lambda engine: None,
+        on_change: Callable[[Engine, list[Trial]], None] = lambda engine, ended: None,
     ) -> None:
         self.journal = journal
         self.history = history
@@ -95,7 +95,6 @@ class Engine:
             if not self.running:
                 return Verdict("done", "the planner is done")
             self._take(self.launcher.poll(POLL_S))
-            self._on_change(self)
 
     def _verdict(self) -> Verdict | None:
         asked = self._stop_asked()
@@ -117,7 +116,6 @@ class Engine:
         self.launcher.stop(set(self.running), self._stopping)
         while self.running and self._stop_asked() != "now":
             self._take(self.launcher.poll(POLL_S))
-            self._on_change(self)
         if cancel:
             self._cancel_waiting()
         return verdict
@@ -213,6 +211,7 @@ class Engine:
         self.journal.commit()
         for trial in told:
             self.planner.tell(finished(trial))
+        self._on_change(self, told)
 
     def _end(self, event: Ended) -> Trial | None:
         """Record an attempt's end; give its trial if that is over."""

@@ -36,7 +36,7 @@ _OBJECT_STORE_BYTES = 80 * 1024 * 1024  # about the least that Ray accepts; we k
 def embedded() -> Iterator[Any]:
     """Start a Ray of our own on this machine; give the ``ray`` module; leave nothing behind."""
     # sockets fail past about 43 characters of path
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir="/tmp"))
     _remove_stale(folder.parent)
     token = folder / "token"
     token.touch(mode=0o600)

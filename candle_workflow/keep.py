@@ -1,0 +1,45 @@
+"""Which trials' saved models stay on disk: those of the best few."""
+
+from __future__ import annotations
+
+import bisect
+
+from candle_workflow.folder import CampaignFolder
+from candle_workflow.model import Objective, State
+from candle_workflow.replay import Trial
+
+MODELS = "model.*"  # what a trainer saves as its model, in its attempt's folder
+
+
+class ModelKeeper:
+    """Deletes saved models of trials that are not among the best ``keep``.
+
+    Only files named ``model.*`` in an attempt's folder are touched, and only once the
+    trial's end is journaled.
+    """
+
+    def __init__(self, folder: CampaignFolder, objective: Objective, keep: int | None) -> None:
+        self._folder = folder
+        self._sign = -1.0 if objective.mode == "max" else 1.0
+        self._keep = keep
+        self._best: list[tuple[float, int, int]] = []  # (rank, trial, attempt), best first
+
+    def note(self, trial: Trial) -> None:
+        """Take a trial that has ended."""
+        if self._keep is None:
+            return
+        place = (trial.number, trial.attempts)
+        if trial.state is not State.COMPLETE or trial.objective is None:
+            self._delete(*place)
+            return
+        bisect.insort(self._best, (self._sign * trial.objective, *place))
+        if len(self._best) > self._keep:
+            _, number, attempt = self._best.pop()
+            self._delete(number, attempt)
+
+    def _delete(self, number: int, attempt: int) -> None:
+        folder = self._folder.trial(number, attempt)
+        if not folder.is_dir():
+            return
+        for path in folder.glob(MODELS):
+            path.unlink(missing_ok=True)
