@@ -91,7 +91,7 @@ class Catalog:
                 self._connection.execute(
                     update(campaigns)
                     .where(campaigns.c.id == found.id)
-                    .values(path=place(folder.path))
+                    .values(path=place(folder.path), name=folder.name)
                 )
                 return
         blank = {k: dumps(v) if k in JSON_COLUMNS else v for k, v in BLANK.items()}

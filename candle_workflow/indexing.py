@@ -215,20 +215,14 @@ def _begin_campaign(row: Row, record: Record) -> None:
     row["origins"] = record.get("origins", {})
     row["provenance"] = record.get("provenance", {})
     row["begun"] = record["t"]
-    row["name"] = record["spec"].get("name") or row["name"]
     row["kind"] = record["spec"].get("kind") or row["kind"]
     _read_objective(row)
 
 
 def _changed(row: Row, record: Record) -> None:
     row["changes"].append({"t": record["t"], "changes": record["changes"]})
-    for key, (_, new) in record["changes"].items():
-        section = row["spec"]
-        *path, last = key.split(".")
-        for name in path:
-            inner = section.get(name)
-            section[name] = section = inner if isinstance(inner, dict) else {}
-        section[last] = new
+    for section, (_, new) in record["changes"].items():
+        row["spec"][section] = new
     _read_objective(row)
 
 
@@ -241,8 +235,9 @@ def _read_objective(row: Row) -> None:
 
 
 def _opened(row: Row, record: Record) -> None:
-    about = {key: record[key] for key in ("epoch", "host", "pid", "version") if key in record}
-    row["sessions"].append({"opened": record["t"], **about})
+    session = {"opened": record["t"], "epoch": record["epoch"]}
+    session |= {key: record[key] for key in ("host", "version") if key in record}
+    row["sessions"].append(session)
     row["state"], row["message"] = "running", ""
 
 

@@ -34,7 +34,7 @@ class CampaignRow:
     changes : list
         ``{"t": time, "changes": {key: [old, new]}}`` for each change after the beginning.
     sessions : list
-        ``{"opened", "closed", "epoch", "host", "pid", "version", "status"}`` for each controller.
+        ``{"opened", "closed", "epoch", "host", "version", "status"}`` for each controller.
     """
 
     id: int
@@ -94,6 +94,10 @@ class Point(NamedTuple):
 class Index(Protocol):
     """What reports read. ``Store`` is one; every call gives fresh copies."""
 
+    def campaign(self, name: str | Path) -> CampaignRow:
+        """Find a campaign by its path, or by its name: of several, the last begun."""
+        ...
+
     def trials(
         self,
         campaign: CampaignRow,
@@ -123,4 +127,8 @@ class Index(Protocol):
 
     def failures(self, campaign: CampaignRow) -> list[tuple[Cause, str, int, int]]:
         """Give (cause, message, how many trials, one of them) of the failed, most first."""
+        ...
+
+    def retries(self, campaign: CampaignRow) -> dict[Cause, int]:
+        """Count the attempts that were given up and tried again, by cause."""
         ...

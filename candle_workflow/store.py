@@ -31,7 +31,7 @@ from candle_workflow.indexing import (
     read_trial,
     touched,
 )
-from candle_workflow.journal import Record, read
+from candle_workflow.journal import read
 from candle_workflow.model import Cause, State
 from candle_workflow.replay import Trial
 from candle_workflow.rows import CampaignRow, EndedAttempt, Measurement, Point
@@ -79,49 +79,40 @@ class Store:
 
     # -------------------------------------------------------------- learning
 
-    def sync(self, folder: CampaignFolder) -> list[str]:
-        """Bring the index up to date with a campaign's journal.
-
-        Returns
-        -------
-        list of str
-            What in the journal does not count, named: an unacknowledged tail, say.
+    def sync(self, folder: CampaignFolder) -> None:
+        """Bring the index up to date with a campaign's journal; nothing if it has none yet.
 
         Raises
         ------
         JournalDamaged
-            Acknowledged records do not verify; what came before them is indexed.
+            Acknowledged records do not verify; the index stays as far as it was.
         """
         head = head_of(folder)
-        if head is None:
-            return []
-        damage = self._damage_if_current(folder, head)
-        while damage is None:
-            damage = self._sync_chunk(folder, head)
-        return damage
+        if head is None or self._is_current(folder, head["id"]):
+            return
+        while self._sync_chunk(folder, head["id"]):
+            pass
 
-    def _damage_if_current(self, folder: CampaignFolder, head: Record) -> list[str] | None:
-        """Look without waiting for anybody; None if there is something to do."""
+    def _is_current(self, folder: CampaignFolder, uid: str) -> bool:
+        """Look without waiting for anybody."""
         with self._reading() as connection:
-            cursor = Catalog(connection).cursor(folder, head["id"])
+            cursor = Catalog(connection).cursor(folder, uid)
         if cursor is None:
-            return None
+            return False
         reading = read(folder.journal, cursor)
-        if reading.restarted or next(reading.records, None) is not None:
-            return None
-        return reading.damage
+        return not reading.restarted and next(reading.records, None) is None
 
-    def _sync_chunk(self, folder: CampaignFolder, head: Record) -> list[str] | None:
-        """Index the next records in one transaction; give the damage when none were left."""
+    def _sync_chunk(self, folder: CampaignFolder, uid: str) -> bool:
+        """Index the next records in one transaction; whether there were any."""
         with no_garbage_collection(), self._writing() as connection:
             catalog = Catalog(connection)
-            row = catalog.locked(folder, head["id"])
+            row = catalog.locked(folder, uid)
             reading = read(folder.journal, row["cursor"])
             if reading.restarted:
                 catalog.wipe(row)
             records = next_groups(reading)
             if not records:
-                return reading.damage
+                return False
             fold = Fold(row, self._load(connection, row["id"], touched(records)))
             fold.take(records)
             upsert(connection, trials, fold.trial_rows())
@@ -129,7 +120,7 @@ class Store:
             upsert(connection, retried, fold.retried_rows())
             row["cursor"] = reading.cursor
             catalog.save(row)
-        return None
+        return True
 
     @staticmethod
     def _load(connection: Connection, campaign: int, numbers: set[int]) -> dict[int, Trial]:
