@@ -7,7 +7,6 @@ running one; where its events go is the ``send`` that it is given.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,7 +26,7 @@ from candle_workflow.model import (
 GRACE_S = 30.0  # a trainer that is asked to stop has this long to save and return
 
 
-class AttemptFailed(TrialError):
+class AttemptError(TrialError):
     """Ends an attempt with a given cause; its text is all that the trial's log needs."""
 
     def __init__(self, cause: Cause, message: str) -> None:
@@ -35,14 +34,14 @@ class AttemptFailed(TrialError):
         self.cause = cause
 
 
-class NotANumber(AttemptFailed):
+class NotANumber(AttemptError):
     """A trainer met a nan and sees no use in going on."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Cause.NAN, message)
 
 
-class OutOfTime(AttemptFailed):
+class OutOfTime(AttemptError):
     """A trainer went on past ``resources.time``."""
 
     def __init__(self, message: str) -> None:
@@ -77,7 +76,7 @@ class Context:
         self.attempt = attempt.attempt
         self.seed = attempt.seed
         self.data: Mapping[str, Any] = workload.data
-        self.root = Path(str(workload.trainer.get("root") or os.getcwd()))
+        self.root = Path(str(workload.trainer.get("root") or Path.cwd()))
         self.checkpoint = Path(attempt.checkpoint) if attempt.checkpoint else None
         self.measured: dict[str, list[float]] = {}
         self._workload = workload
