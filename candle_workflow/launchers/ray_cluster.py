@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def embedded() -> Iterator[Any]:
     _remove_stale(folder.parent)
     token = folder / "token"
     token.touch(mode=0o600)
-    token.write_text(secrets.token_hex(32))
+    token.write_text(_token())
     before = dict(os.environ)
     os.environ.update(_ENVIRONMENT, RAY_AUTH_TOKEN_PATH=str(token))
     ray = plugins.require("ray", "ray")
@@ -64,6 +65,12 @@ def embedded() -> Iterator[Any]:
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _token() -> str:
+    """One token a process: Ray reads it once and keeps it for every later cluster."""
+    return secrets.token_hex(32)
 
 
 def _remove_stale(parent: Path) -> None:

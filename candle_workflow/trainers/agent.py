@@ -202,6 +202,7 @@ class Agent:
     def _start_server(self) -> None:
         variables = self._workload.environment.get("variables", {})
         environment = {
+            "TF_CPP_MIN_LOG_LEVEL": "2",  # else every trial's log begins with TensorFlow's notices
             **os.environ,
             **process.thread_variables(self._workload.resources.cpus),
             **{name: str(value) for name, value in variables.items()},
