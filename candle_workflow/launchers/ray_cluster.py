@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from candle_workflow import plugins
+from candle_workflow.launchers import ray_guard
 
 _PREFIX = "cwf"
 _ENVIRONMENT = {
@@ -24,6 +24,8 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # it ends the agent and leaves the trial; the agent watches memory itself
     "RAY_memory_monitor_refresh_ms": "0",
+    # an agent's server ends its trials in order, when its socket ends
+    "RAY_kill_child_processes_on_worker_exit": "0",
     # one agent a node is all that Ray runs for us: no spare workers
     "RAY_enable_worker_prestart": "0",
     "RAY_prestart_worker_first_driver": "0",
@@ -38,10 +40,10 @@ def embedded() -> Iterator[Any]:
     """Start a Ray of our own on this machine; give the ``ray`` module; leave nothing behind."""
     # sockets fail past about 43 characters of path
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir="/tmp"))
-    _remove_stale(folder.parent)
     token = folder / "token"
     token.touch(mode=0o600)
     token.write_text(_token())
+    pipe, guard = ray_guard.start(folder, token)
     before = dict(os.environ)
     os.environ.update(_ENVIRONMENT, RAY_AUTH_TOKEN_PATH=str(token))
     ray = plugins.require("ray", "ray")
@@ -64,18 +66,11 @@ def embedded() -> Iterator[Any]:
         ray.shutdown()
         os.environ.clear()
         os.environ.update(before)
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(pipe)
+        guard.wait()
 
 
 @cache
 def _token() -> str:
     """One token a process: Ray reads it once and keeps it for every later cluster."""
     return secrets.token_hex(32)
-
-
-def _remove_stale(parent: Path) -> None:
-    """Remove the folders of controllers that were killed."""
-    for path in parent.glob(f"{_PREFIX}[0-9]*-*"):
-        pid = path.name[len(_PREFIX) :].partition("-")[0]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(path, ignore_errors=True)
