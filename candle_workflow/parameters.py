@@ -149,14 +149,14 @@ class Float:
             return False
         if self.step is None:
             return True
-        return math.isclose(self.near(value), value, rel_tol=1e-9, abs_tol=self.step * 1e-6)
+        return math.isclose(
+            self.at(self.index(value)), value, rel_tol=1e-9, abs_tol=self.step * 1e-6
+        )
 
-    def near(self, value: float) -> float:
-        """Give the nearest value of a stepped range; another range's value as it is."""
-        if self.step is None or self.count is None:
-            return value
-        index = round((value - self.low) / self.step)
-        return self.at(min(max(index, 0), self.count - 1))
+    def index(self, value: float) -> int:
+        """Give the index of the nearest value of a stepped range."""
+        assert self.step is not None and self.count is not None
+        return min(max(round((value - self.low) / self.step), 0), self.count - 1)
 
     def to_json(self) -> dict[str, Any]:
         """Give the long form, which parses to an equal parameter."""

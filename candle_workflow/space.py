@@ -1,7 +1,7 @@
 """A search space: named parameters and the conditions under which each is active.
 
-``parameters`` holds their kinds, ``space_section`` reads them. A parameter with ``when`` is active if every parameter
-named there is active and has one of the values given.
+``parameters`` holds their kinds, ``space_section`` reads them. A parameter with ``when``
+is active if every parameter named there is active and has one of the values given.
 """
 
 from __future__ import annotations
