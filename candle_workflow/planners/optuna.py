@@ -13,20 +13,19 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from candle_workflow.errors import ConfigError
 from candle_workflow.model import Finished, Objective, State, Suggestion
 from candle_workflow.parameters import Choice, Float, Integer, Parameter, identity
 from candle_workflow.planners.options import refuse_unknown
+from candle_workflow.planners.reseeded import ReseededSampler
 from candle_workflow.plugins import require
 from candle_workflow.space import Space
 
 _PLAIN: dict[str, Any] = {
     "bool": bool, "int": int, "float": (int, float), "str": str, "None": type(None)
 }  # fmt: skip
-P = TypeVar("P", bound="OptunaPlanner")
-SamplerMaker = Callable[[int], Any]  # seed -> sampler
 
 
 class OptunaPlanner:
@@ -38,27 +37,25 @@ class OptunaPlanner:
     def __init__(
         self,
         space: Space,
-        make: SamplerMaker,
+        sampler: Any,
+        storage: Any,
         *,
         objective: Objective,
         trials: int | None,
-        seed: int,
     ) -> None:
         optuna = require("optuna", "optuna")
         self.size = trials
         self._space = space
-        self._make = make
-        self._seed = seed
         self._next = 0
-        self._storage = optuna.storages.InMemoryStorage()
+        self._storage = storage
         with _quiet():
             self._study = optuna.create_study(
-                storage=self._storage,
-                sampler=make(_sampler_seed(seed, 0)),
+                storage=storage,
+                sampler=sampler,
                 pruner=optuna.pruners.NopPruner(),
                 direction="maximize" if objective.mode == "max" else "minimize",
             )
-        self._study_id = self._storage.get_study_id_from_name(self._study.study_name)
+        self._study_id = storage.get_study_id_from_name(self._study.study_name)
 
     def ask(self, count: int) -> list[Suggestion]:
         """Have the sampler suggest, one trial after the other."""
@@ -104,25 +101,12 @@ class OptunaPlanner:
         return self.size is not None and self._next >= self.size
 
 
-class StatelessOptunaPlanner(OptunaPlanner):
+class RestorableOptunaPlanner(OptunaPlanner):
     """Asks a sampler that is seeded anew for each trial.
 
     So a suggestion depends on seed, number and history only, and a campaign is brought
     back by recording what was suggested instead of computing it again.
     """
-
-    def _suggest(self) -> Suggestion:
-        self._study.sampler = self._make(_sampler_seed(self._seed, self._next))
-        suggestion = super()._suggest()
-        self._forget_notes(suggestion.number)
-        return suggestion
-
-    def _forget_notes(self, number: int) -> None:
-        # TPE notes its draw on the trial, with values of parameters that turned out to be
-        # inactive, and reads them until the trial is told. The journal knows nothing of them.
-        trial_id = self._trial_id(number)
-        for name in list(self._storage.get_trial(trial_id).system_attrs):
-            self._storage.set_trial_system_attr(trial_id, name, None)
 
     def restore(self, suggestion: Suggestion) -> None:
         """Record a suggestion that was made before."""
@@ -200,67 +184,90 @@ def _quiet() -> Iterator[None]:
 # -------------------------------------------------------------------- samplers
 
 
-def tpe(space: Space, **arguments: Any) -> StatelessOptunaPlanner:
+def tpe(space: Space, **arguments: Any) -> RestorableOptunaPlanner:
     """Build the tree-structured Parzen estimator (Bergstra et al. 2011).
 
     Running trials count as poor ones (``constant_liar``) unless it is switched off, so
     that trials side by side do not crowd together.
     """
-    return _build(
-        StatelessOptunaPlanner,
-        "tpe",
-        "TPESampler",
-        space,
-        defaults={"constant_liar": True},
-        **arguments,
-    )
+    arguments = {"constant_liar": True} | arguments
+    return _restorable("tpe", "TPESampler", space, **arguments)
+
+
+def gp(space: Space, **arguments: Any) -> RestorableOptunaPlanner:
+    """Build Bayesian optimisation by a Gaussian process; needs PyTorch."""
+    require("torch", "gp")
+    return _restorable("gp", "GPSampler", space, **arguments)
 
 
 def cmaes(space: Space, **arguments: Any) -> OptunaPlanner:
     """Build the covariance matrix adaptation evolution strategy (Hansen 2016)."""
     require("cmaes", "optuna")
-    return _build(OptunaPlanner, "cmaes", "CmaEsSampler", space, defaults={}, **arguments)
-
-
-def gp(space: Space, **arguments: Any) -> StatelessOptunaPlanner:
-    """Build Bayesian optimisation by a Gaussian process; needs PyTorch."""
-    require("torch", "gp")
-    return _build(StatelessOptunaPlanner, "gp", "GPSampler", space, defaults={}, **arguments)
+    return _plain("cmaes", "CmaEsSampler", space, **arguments)
 
 
 def nsga2(space: Space, **arguments: Any) -> OptunaPlanner:
     """Build the genetic algorithm NSGA-II (Deb et al. 2002), here with one objective."""
-    return _build(OptunaPlanner, "nsga2", "NSGAIISampler", space, defaults={}, **arguments)
+    return _plain("nsga2", "NSGAIISampler", space, **arguments)
 
 
 def qmc(space: Space, **arguments: Any) -> OptunaPlanner:
     """Build a quasi-random search: Sobol or Halton points."""
     require("scipy.stats", "optuna")
-    return _build(OptunaPlanner, "qmc", "QMCSampler", space, defaults={}, **arguments)
+    return _plain("qmc", "QMCSampler", space, **arguments)
 
 
-def _build(
-    kind: Callable[..., P],
+def _plain(
     name: str,
     sampler: str,
     space: Space,
     *,
-    defaults: Mapping[str, Any],
     objective: Objective,
     trials: int | None,
     seed: int,
     **options: Any,
-) -> P:
-    sampler_class = getattr(require("optuna.samplers", "optuna"), sampler)
-    _check_options(options, inspect.signature(sampler_class).parameters, planner=name)
+) -> OptunaPlanner:
+    make = _maker(name, sampler, seed, options)
+    storage = require("optuna", "optuna").storages.InMemoryStorage()
+    with _quiet():
+        first = make(0)
+    return OptunaPlanner(space, first, storage, objective=objective, trials=trials)
 
-    def make(sampler_seed: int) -> Any:
-        return sampler_class(**{**defaults, **options, "seed": sampler_seed})
+
+def _restorable(
+    name: str,
+    sampler: str,
+    space: Space,
+    *,
+    objective: Objective,
+    trials: int | None,
+    seed: int,
+    **options: Any,
+) -> RestorableOptunaPlanner:
+    storage = require("optuna", "optuna").storages.InMemoryStorage()
+    make = _maker(name, sampler, seed, options)
+    # samplers that decompose the space into groups draw from what they inferred
+    with _quiet():
+        reseeded = ReseededSampler(make, storage, infer_anew=options.get("group", False))
+    return RestorableOptunaPlanner(space, reseeded, storage, objective=objective, trials=trials)
+
+
+def _maker(
+    planner: str, sampler: str, seed: int, options: Mapping[str, Any]
+) -> Callable[[int], Any]:
+    """Give what makes the sampler for a trial, having made sure that it accepts the options."""
+    sampler_class = getattr(require("optuna.samplers", "optuna"), sampler)
+    _check_options(options, inspect.signature(sampler_class).parameters, planner=planner)
+
+    def make(number: int) -> Any:
+        return sampler_class(**options, seed=_sampler_seed(seed, number))
 
     try:
-        return kind(space, make, objective=objective, trials=trials, seed=seed)
+        with _quiet():
+            make(0)
     except ValueError as error:
-        raise ConfigError(f"Optuna does not accept these options of '{name}': {error}") from error
+        raise ConfigError(f"the planner '{planner}' refuses its options: {error}") from error
+    return make
 
 
 def _check_options(
