@@ -11,7 +11,7 @@ from candle_workflow.errors import ConfigError
 from candle_workflow.folder import CampaignFolder
 from candle_workflow.launchers.inline import InlineLauncher
 from candle_workflow.model import Cause, Resources, StopReason, Workload
-from candle_workflow.testing.launchers import attempts, finish
+from candle_workflow.testing.play import attempts, finish
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from candle_workflow.errors import ConfigError
 from candle_workflow.launchers.simulated import SimulatedLauncher, Surface
 from candle_workflow.model import Attempt, Cause, Ended, Measured, Resources, Workload
-from candle_workflow.testing.launchers import attempts, finish
+from candle_workflow.testing.play import attempts, finish
 
 
 def launcher(*, time_s=None, **options):
