@@ -27,6 +27,8 @@ function format(value, digits = 4) {
   return String(Number(value.toPrecision(digits)));
 }
 
+const clip = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+
 function seconds(value) {
   if (!isNumber(value)) return "–";
   if (value < 60) return `${format(value, 3)} s`;
@@ -121,7 +123,7 @@ function axes(svg, x, y, size, labels) {
   const below = { class: "axis-label", x: middle, y: size.height - 5, "text-anchor": "middle" };
   element(svg, "text", below, labels.x);
   const turn = `translate(13 ${(top + floor) / 2}) rotate(-90)`;
-  element(svg, "text", { class: "axis-label", transform: turn, "text-anchor": "middle" }, labels.y);
+  element(svg, "text", { class: "axis-label", transform: turn, "text-anchor": "middle" }, clip(labels.y, 36));
 }
 
 const path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from candle_workflow.reports.table import strict
 from candle_workflow.rows import CampaignRow, Index
 
 SCRIPTS = ("chart.js", "plots.js", "trials.js")
+_SECRET = re.compile(r"trainer_env\.variables\..*(PASS|SECRET|TOKEN|KEY|CREDENTIAL)", re.I)
 MESSAGES = 12  # different failures shown in full
 ABSENT, TIMES, ARROW = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}", "\N{RIGHTWARDS ARROW}"
 
@@ -217,7 +219,10 @@ def _trials(data: dict[str, Any]) -> str:
 
 
 def _spec(row: CampaignRow) -> str:
-    lines = [(key, _plain(value), _origin(key, row)) for key, value in _leaves(row.spec)]
+    lines = [
+        (key, "***" if _SECRET.match(key) else _plain(value), _origin(key, row))
+        for key, value in _leaves(row.spec)
+    ]
     return _details("Campaign file, as resolved", _grid(("key", "value", "from"), lines))
 
 

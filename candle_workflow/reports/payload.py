@@ -146,7 +146,7 @@ def _lanes(trials: Sequence[Trial], begun: float) -> list[list[Any]]:
     placed: list[list[Any]] = []
     timed = [t for t in trials if t.started is not None and t.finished is not None]
     for trial in sorted(timed, key=lambda t: (t.started or 0.0, t.number)):
-        start, end = (trial.started or 0.0) - begun, (trial.finished or 0.0) - begun
+        start, end = max(0.0, (trial.started or 0.0) - begun), (trial.finished or 0.0) - begun
         lanes = free.setdefault(trial.node or "", [])
         lane = next((i for i, until in enumerate(lanes) if until <= start), len(lanes))
         lanes[lane : lane + 1] = [end]

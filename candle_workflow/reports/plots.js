@@ -142,8 +142,6 @@ function unvaried(varied) {
   return data.params.map((param) => param.name).filter((name) => !names.has(name)).join(", ");
 }
 
-const clip = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
-
 function parallel() {
   const complete = data.rows.filter((r) => r[1] === "complete" && isNumber(r[2]));
   complete.sort((a, b) => (better(a[2], b[2]) ? -1 : better(b[2], a[2]) ? 1 : a[0] - b[0]));

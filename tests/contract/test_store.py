@@ -17,7 +17,8 @@ import pytest
 from candle_workflow.database import masked, network_file_system, resolve
 from candle_workflow.errors import ConfigError, StoreError
 from candle_workflow.store import Store
-from candle_workflow.testing.store import StoreContract, begin
+from candle_workflow.testing.journals import begin
+from candle_workflow.testing.store import StoreContract
 
 
 class TestSQLite(StoreContract):

@@ -25,7 +25,7 @@ from candle_workflow.reports.importance import importance
 from candle_workflow.reports.table import frame, rows, to_csv, to_json, to_parquet
 from candle_workflow.rows import Measurement, Point
 from candle_workflow.store import Store
-from candle_workflow.testing.store import add, begin, eventful
+from candle_workflow.testing.journals import add, begin, eventful
 
 
 @pytest.fixture
@@ -277,6 +277,16 @@ def test_hostile_names_stay_text(store: Store, tmp_path: Path) -> None:
     assert "img" not in [tag for tag, _ in page.seen]
     assert not [a for _, attributes in page.seen for a in attributes if a.startswith("on")]
     assert data_of(text)["rows"][0][10] == HOSTILE
+
+
+def test_secret_variables_are_masked(store: Store, tmp_path: Path) -> None:
+    variables = {"WANDB_API_KEY": "concealed1", "DB_PASSWORD": "concealed2", "SEED": "shown"}
+    folder, _ = begin(tmp_path / "a", trainer_env={"variables": variables})
+    store.sync(folder)
+    page = render(store, "a")
+    assert "concealed" not in page
+    assert page.count("***") == 2
+    assert "shown" in page
 
 
 def test_page_without_trials(store: Store, tmp_path: Path) -> None:
