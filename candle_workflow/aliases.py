@@ -52,7 +52,7 @@ def _rename(
         new = aliases[old]
         if new in values:
             raise ConfigError(
-                f"is the old name of '{new}', which stands there too; keep one",
+                f"is the old name of '{new}', which stands there too; keep one.",
                 key=f"{section}.{old}",
             )
         places.renamed(f"{section}.{old}", f"{section}.{new}")

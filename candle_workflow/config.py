@@ -122,13 +122,13 @@ def _find(source: Path | str, kind: str) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder, expected a campaign file")
+        raise ConfigError(f"{path} is a folder, expected a campaign file.")
     ready = ready_campaigns(kind)
     name = str(source).removesuffix(".yaml")
     if name in ready:
         return ready[name]
     near = path.parent.glob("*.y*ml") if path.parent.is_dir() else ()
-    known = [*ready, *(str(other) for other in near)]
+    known = [*(f"{name}{path.suffix}" for name in ready), *(str(other) for other in near)]
     raise ConfigError(
         f"there is no file {path}, nor a ready campaign of that name.{nearest(str(path), known)}"
     )
@@ -139,10 +139,12 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"byte {error.start} is not UTF-8; save the file as plain UTF-8 text", file=str(file)
+            "is not UTF-8 text; save the file as that.",
+            file=str(file),
+            line=error.object.count(b"\n", 0, error.start) + 1,
         ) from error
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from error
+        raise ConfigError(f"cannot be read: {error.strerror}.", file=str(file)) from error
 
 
 def _no_mapping(value: Any, label: str) -> ConfigError:

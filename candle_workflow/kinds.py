@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -37,6 +37,11 @@ def wrong(value: Any, kind: Kind, key: str, hint: str = "") -> ConfigError:
     return ConfigError(f"is {describe(value)}, expected {kind.name}.{hint}", key=key)
 
 
+def closest(word: str, known: Iterable[str]) -> str:
+    """The hint of ``nearest`` without its list, where that was said before."""
+    return nearest(word, known).partition(" Known:")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """Text, perhaps one of a few words."""
@@ -55,9 +60,9 @@ class Text:
             hint = "" if value is None or isinstance(value, dict | list) else " Quote it."
             raise wrong(value, self, key, "" if self.choices else hint)
         if self.choices and value not in self.choices:
-            raise wrong(value, self, key, nearest(value, self.choices))
+            raise wrong(value, self, key, closest(value, self.choices))
         if not value.strip():
-            raise ConfigError("is empty text, expected something", key=key)
+            raise ConfigError("is empty text, expected something.", key=key)
         return value
 
     def schema(self) -> Json:
@@ -137,9 +142,9 @@ class Number:
         words = "a whole number" if self.whole else "a number"
         low, high = ("above", "below") if self.open else ("of at least", "of at most")
         if self.low is not None:
-            words += f" {low} {self.low:g}"
+            words += f" {low} {self.low}"
         if self.high is not None:
-            words += (" and" if self.low is not None else "") + f" {high} {self.high:g}"
+            words += (" and" if self.low is not None else "") + f" {high} {self.high}"
         return words
 
     def fits(self, value: Any) -> bool:
@@ -147,13 +152,13 @@ class Number:
 
     def read(self, value: Any, key: str) -> int | float:
         if not self.fits(value):
-            quoted = isinstance(value, str) and re.fullmatch(r"[-+.\deE]+", value)
+            quoted = isinstance(value, str) and re.fullmatch(r"[-+]?[\d.]+([eE][-+]?\d+)?", value)
             raise wrong(value, self, key, " Write it without quotes." if quoted else "")
         if self.whole and not float(value).is_integer():
             raise wrong(value, self, key)
         if not self._inside(value):
             raise wrong(value, self, key)
-        return int(value) if self.whole else value  # type: ignore[no-any-return]
+        return int(value) if self.whole else value
 
     def _inside(self, value: float) -> bool:
         low = self.low is None or (value > self.low if self.open else value >= self.low)
@@ -191,7 +196,7 @@ class Quantity:
         if amount is None:
             raise wrong(value, self, key, self._hint(value))
         if amount <= 0:
-            raise ConfigError(f"is {describe(value)}, expected more than 0", key=key)
+            raise ConfigError(f"is {describe(value)}, expected more than 0.", key=key)
         return amount
 
     def _parts(self) -> str:

@@ -1,4 +1,4 @@
-"""The keys of a campaign file and of a site file: one table for reading, schema and reference."""
+"""The keys of a campaign file: one table for reading, schema and reference."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ KINDS = ("hpo",)  # what `candle-workflow run` can be told to run
 BENCHMARK = Section(
     short="name",
     keys=(
-        Key("name", Text(), REQUIRED, "The benchmark; see `candle-workflow benchmarks list`."),
-        Key("preset", Text(), None, "A named set of its settings, over which `params` come."),
+        Key(
+            "name", Text(), REQUIRED, "The benchmark; see `candle-workflow benchmarks list`.", "nt3"
+        ),
+        Key(
+            "preset",
+            Text(),
+            None,
+            "A named set of its settings, over which `params` come.",
+            "small",
+        ),
     ),
 )
 
@@ -24,7 +32,7 @@ TRAINER = Section(
             None,
             "A Python function `(params, context) -> metrics`: a file relative to the campaign"
             " file, or a module.",
-            "train.py:train",
+            '"train.py:train"',
         ),
         Key(
             "command",
@@ -37,7 +45,17 @@ TRAINER = Section(
         ),
         Key(
             "metrics",
-            Section((Key("csv", Text(), REQUIRED, "A file as Keras' CSVLogger writes it."),)),
+            Section(
+                (
+                    Key(
+                        "csv",
+                        Text(),
+                        REQUIRED,
+                        "A file as Keras' CSVLogger writes it.",
+                        "training.log",
+                    ),
+                )
+            ),
             None,
             "Where a command leaves its metrics, when neither in `$CANDLE_METRICS` nor in its"
             " last line of output.",
@@ -53,8 +71,9 @@ SPLIT = Section(
             Number(low=0, high=1, open=True),
             None,
             "The share of samples that are kept for validation; the benchmark's own if not set.",
+            "0.25",
         ),
-        Key("seed", Number(low=0, whole=True), None, "Which samples these are."),
+        Key("seed", Number(low=0, whole=True), None, "Which samples these are.", "7"),
         Key(
             "by",
             Text(),
@@ -77,14 +96,20 @@ DATA = Section(
             "Your data: a file or folder, relative to the campaign file.",
             "pairs.npz",
         ),
-        Key("split", SPLIT, {}, "How training and validation samples are told apart."),
+        Key(
+            "split",
+            SPLIT,
+            {},
+            "How training and validation samples are told apart.",
+            "{valid: 0.25, seed: 7}",
+        ),
     ),
 )
 
 _AT = Either(
     (
         Text(("best", "last")),
-        Section((Key("mean", Number(low=1, whole=True), REQUIRED, "Of the last so many."),)),
+        Section((Key("mean", Number(low=1, whole=True), REQUIRED, "Of the last so many.", "3"),)),
     )
 )
 
@@ -107,29 +132,38 @@ PLANNER = Section(
     short="name",
     open=True,
     keys=(
-        Key("name", Text(), "tpe", "The planner. Every key besides these three is its option."),
+        Key(
+            "name",
+            Text(),
+            "tpe",
+            "The planner. Every key besides these three is its option.",
+            "grid",
+        ),
         Key("trials", Number(low=1, whole=True), None, "How many trials in all.", "12"),
-        Key("seed", Number(low=0, high=2**32 - 1, whole=True), 0, "Seeds planner and trials."),
+        Key(
+            "seed", Number(low=0, high=2**32 - 1, whole=True), 0, "Seeds planner and trials.", "42"
+        ),
     ),
 )
 
 LAUNCHER = Section(
     short="name",
     open=True,
-    keys=(Key("name", Text(), "ray", "The launcher. Every other key is its option."),),
+    keys=(Key("name", Text(), "ray", "The launcher. Every other key is its option.", "inline"),),
 )
 
 RESOURCES = Section(
     (
-        Key("nodes", Number(low=1, whole=True), 1, "Nodes."),
-        Key("processes", Number(low=1, whole=True), 1, "Processes."),
-        Key("cpus", Number(low=1, whole=True), 1, "Cores for each process."),
+        Key("nodes", Number(low=1, whole=True), 1, "Nodes.", "1"),
+        Key("processes", Number(low=1, whole=True), 1, "Processes.", "1"),
+        Key("cpus", Number(low=1, whole=True), 1, "Cores for each process.", "2"),
         Key(
             "gpus",
             Either((Text(("auto",)), Number(low=0))),
             "auto",
             "GPUs for each process; 0.25 packs four trials on one, `auto` is one if the node has"
             " any.",
+            "0.25",
         ),
         Key("memory", SIZE, None, "Passing this ends the attempt as `oom`.", "8GB"),
         Key("time", DURATION, None, "Passing this ends the attempt as `timeout`.", "20m"),
@@ -145,6 +179,7 @@ LIMITS = Section(
             Number(low=1, whole=True),
             20,
             "So many failed trials end a run: then it is likely the trainer, not the parameters.",
+            "5",
         ),
         Key("target", Number(), None, "An objective that is good enough to stop.", "0.99"),
     )
@@ -160,7 +195,14 @@ TRAINER_ENV = Section(
             "/opt/tf/bin/python",
         ),
         Key("modules", ListOf(Text()), [], "Environment modules to load first.", "[cuda/12]"),
-        Key("container", Text(), None, "An image to run trials in.", "tf.sif"),
+        Key(
+            "container",
+            Text(),
+            None,
+            "An image to run trials in. Nothing here starts one: set, it is refused; begin"
+            " `trainer.command` with the container's own command instead.",
+            "null",
+        ),
         Key("variables", MapOf(Word()), {}, "Environment variables.", "{TF_CPP_MIN_LOG_LEVEL: 3}"),
     )
 )
@@ -172,6 +214,7 @@ KEEP = Section(
             Either((Text(("all",)), Number(low=0, whole=True))),
             3,
             "Of how many of the best trials the saved models stay; or `all`.",
+            "all",
         ),
     )
 )
@@ -179,10 +222,10 @@ KEEP = Section(
 SITE = Section(
     short="name",
     keys=(
-        Key("name", Text(), "local", "The site; `--site` sets this."),
-        Key("account", Text(), None, "What a job is charged to."),
-        Key("queue", Text(), None, "The queue of a job."),
-        Key("nodes", Number(low=1, whole=True), 1, "Nodes of a job."),
+        Key("name", Text(), "local", "The site; `--site` sets this.", "local"),
+        Key("account", Text(), None, "What a job is charged to.", "myproject"),
+        Key("queue", Text(), None, "The queue of a job.", "debug"),
+        Key("nodes", Number(low=1, whole=True), 1, "Nodes of a job.", "4"),
         Key("walltime", DURATION, None, "How long a job may run.", "6h"),
     ),
 )
@@ -192,7 +235,7 @@ _RETRIES = {str(cause): 3 if cause is Cause.LOST else 0 for cause in Cause}
 CAMPAIGN = Section(
     (
         Key("name", Name(), REQUIRED, "The campaign's name, and that of its folder.", "nt3-hpo"),
-        Key("kind", Text(KINDS), "hpo", "What `candle-workflow run` is told to run."),
+        Key("kind", Text(KINDS), "hpo", "What `candle-workflow run` is told to run.", "hpo"),
         Key(
             "benchmark",
             BENCHMARK,
@@ -200,8 +243,20 @@ CAMPAIGN = Section(
             "A benchmark to train; either this or `trainer`.",
             "{name: nt3, preset: small}",
         ),
-        Key("trainer", TRAINER, None, "Your own trainer; either this or `benchmark`."),
-        Key("data", DATA, {}, "What a benchmark trains on."),
+        Key(
+            "trainer",
+            TRAINER,
+            None,
+            "Your own trainer; either this or `benchmark`.",
+            '{function: "train.py:train"}',
+        ),
+        Key(
+            "data",
+            DATA,
+            {},
+            "What a benchmark trains on.",
+            "{source: bladder, split: {valid: 0.25}}",
+        ),
         Key(
             "params",
             MapOf(Anything()),
@@ -218,11 +273,31 @@ CAMPAIGN = Section(
             " a parameter that exists only then. `{type: float | int | choice, ...}` always works.",
             "{learning_rate: {low: 1e-4, high: 1e-1, log: true}, batch_size: [5, 10, 20]}",
         ),
-        Key("objective", OBJECTIVE, REQUIRED, "Which number of a trial counts."),
-        Key("planner", PLANNER, {}, "What decides which trials to make."),
-        Key("launcher", LAUNCHER, {}, "What runs them."),
-        Key("resources", RESOURCES, {}, "What one trial needs."),
-        Key("limits", LIMITS, {}, "What ends the campaign before its planner is done."),
+        Key(
+            "objective",
+            OBJECTIVE,
+            REQUIRED,
+            "Which number of a trial counts.",
+            "{metric: val_auc, mode: max}",
+        ),
+        Key(
+            "planner",
+            PLANNER,
+            {},
+            "What decides which trials to make.",
+            "{name: tpe, trials: 12, seed: 42}",
+        ),
+        Key("launcher", LAUNCHER, {}, "What runs them.", "{name: ray, isolation: process}"),
+        Key(
+            "resources", RESOURCES, {}, "What one trial needs.", "{cpus: 1, gpus: auto, time: 20m}"
+        ),
+        Key(
+            "limits",
+            LIMITS,
+            {},
+            "What ends the campaign before its planner is done.",
+            "{time: 30m, failures: 5}",
+        ),
         Key(
             "retries",
             MapOf(Number(low=0, whole=True), _RETRIES),
@@ -231,30 +306,29 @@ CAMPAIGN = Section(
             " `preempted` never use up the others.",
             "{lost: 3, oom: 1}",
         ),
-        Key("trainer_env", TRAINER_ENV, {}, "The trials' own environment."),
-        Key("checkpoint_every", DURATION, "10m", "How often a trainer that can saves its state."),
-        Key("keep", KEEP, {}, "What stays on disk."),
-        Key("site", SITE, {}, "Where, and the batch job that is asked for."),
+        Key(
+            "trainer_env",
+            TRAINER_ENV,
+            {},
+            "The trials' own environment.",
+            "{python: /opt/tf/bin/python}",
+        ),
+        Key(
+            "checkpoint_every",
+            DURATION,
+            "10m",
+            "How often a trainer that can saves its state.",
+            "5m",
+        ),
+        Key("keep", KEEP, {}, "What stays on disk.", "{models: 5}"),
+        Key("site", SITE, {}, "Where, and the batch job that is asked for.", "{name: local}"),
         Key(
             "root",
             Text(),
             None,
             "The absolute folder that other paths are relative to; the campaign file's own if not"
             " set.",
+            "/data/me/study",
         ),
-    )
-)
-
-_AUTO = Text(("auto",))
-_COUNT = Number(low=0, whole=True)
-
-SITE_FILE = Section(
-    (
-        Key("title", Text(), REQUIRED, "One line about the machine."),
-        Key("scheduler", Text(("local",)), "local", "The batch system; `local` is none."),
-        Key("cores", Either((_AUTO, Number(low=1, whole=True))), "auto", "Cores of a node."),
-        Key("memory", Either((_AUTO, SIZE)), "auto", "Memory of a node."),
-        Key("gpus", Either((_AUTO, _COUNT)), "auto", "GPUs of a node."),
-        Key("campaigns", Text(), None, "Where campaigns live, unless $CANDLE_CAMPAIGNS says."),
     )
 )

@@ -35,7 +35,8 @@ class Places:
                 return SET, None
             if prefix in self.lines:
                 return self.file, self.lines[prefix]
-        return self.file, None
+        made = any(other.startswith(f"{key}.") for other in self.sets)
+        return (SET if made else self.file), None
 
     def take(self, key: str) -> None:
         """Note that the command line replaced a key and all below it."""
@@ -88,9 +89,7 @@ def apply(
     """
     for key, text in overrides.items():
         if not all(part.strip() == part and part for part in key.split(".")):
-            raise ConfigError(
-                f"{SET} {key}={text}: '{key}' is no key; expected one such as planner.trials"
-            )
+            raise ConfigError(f"'{key}' is no key; expected one such as planner.trials.", file=SET)
         value = parse_value(text, key=key, file=SET)
         section = layout.section(key)
         if section is not None and section.short and isinstance(value, str):
@@ -115,7 +114,7 @@ def _walk(tree: dict[str, Any], key: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ConfigError(
                 f"is {describe(value)} in the file, so nothing below it can be set;"
-                f" set the whole of it: {SET} {prefix}=...",
+                f" set the whole of it: {SET} {prefix}={{...}} or [...].",
                 key=prefix,
             )
         section = value
@@ -135,7 +134,7 @@ def parse_set(items: list[str]) -> dict[str, str]:
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
             raise ConfigError(
-                f"{SET} '{item}' is not key=value; expected one such as --set planner.trials=50"
+                f"'{item}' is not key=value; expected one such as planner.trials=50.", file=SET
             )
         overrides[key.strip()] = value
     return overrides

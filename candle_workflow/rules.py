@@ -23,7 +23,7 @@ def cross_check(values: Mapping[str, Any], kind: str | None) -> None:
         rule(values)
     if kind is not None and values["kind"] != kind:
         raise ConfigError(
-            f"is {values['kind']}: use 'candle-workflow run {values['kind']}', not 'run {kind}'",
+            f"is {values['kind']}: use 'candle-workflow run {values['kind']}', not 'run {kind}'.",
             key="kind",
         )
 
@@ -31,19 +31,19 @@ def cross_check(values: Mapping[str, Any], kind: str | None) -> None:
 def _one_source(values: Mapping[str, Any]) -> None:
     benchmark, trainer = values["benchmark"], values["trainer"]
     if benchmark and trainer:
-        raise ConfigError("stands beside 'benchmark'; keep one of the two", key="trainer")
+        raise ConfigError("stands beside 'benchmark'; keep one of the two.", key="trainer")
     if not benchmark and not trainer:
         raise ConfigError(
             "is missing; expected either 'benchmark: NAME' (see 'candle-workflow benchmarks list')"
-            " or 'trainer: {function: \"train.py:train\"}' or 'trainer: {command: [...]}'",
+            " or 'trainer: {function: \"train.py:train\"}' or 'trainer: {command: [...]}'.",
             key="benchmark",
         )
     if trainer and only_set(values["data"]):
         raise ConfigError(
-            "is for benchmarks only; tell your own trainer by a parameter, in 'params'", key="data"
+            "is for benchmarks only; tell your own trainer by a parameter, in 'params'.", key="data"
         )
     if values["data"]["source"] and values["data"]["path"]:
-        raise ConfigError("stands beside 'source'; keep one of the two", key="data.path")
+        raise ConfigError("stands beside 'source'; keep one of the two.", key="data.path")
 
 
 def _one_way(values: Mapping[str, Any]) -> None:
@@ -51,12 +51,12 @@ def _one_way(values: Mapping[str, Any]) -> None:
     if not trainer:
         return
     if trainer["function"] and trainer["command"]:
-        raise ConfigError("stands beside 'function'; keep one of the two", key="trainer.command")
+        raise ConfigError("stands beside 'function'; keep one of the two.", key="trainer.command")
     if not trainer["function"] and not trainer["command"]:
-        raise ConfigError("needs one of the keys 'function' and 'command'", key="trainer")
+        raise ConfigError("needs one of the keys 'function' and 'command'.", key="trainer")
     if trainer["metrics"] and trainer["function"]:
         raise ConfigError(
-            "is for commands; a function returns its metrics, or context.report(...)s them",
+            "is for commands; a function returns its metrics, or context.report(...)s them.",
             key="trainer.metrics",
         )
 
@@ -65,7 +65,7 @@ def _no_name_twice(values: Mapping[str, Any]) -> None:
     for name in values["space"]:
         if name in values["params"]:
             raise ConfigError(
-                "stands in 'params' too; keep it there to fix it, or here to search over it",
+                "stands in 'params' too; keep it there to fix it, or here to search over it.",
                 key=f"space.{name}",
             )
 
@@ -74,7 +74,7 @@ def _whole_gpus(values: Mapping[str, Any]) -> None:
     gpus = values["resources"]["gpus"]
     if gpus != "auto" and gpus > 1 and not float(gpus).is_integer():
         raise ConfigError(
-            f"is the number {gpus}, expected a part of one GPU or a whole number of them",
+            f"is the number {gpus}, expected a part of one GPU or a whole number of them.",
             key="resources.gpus",
         )
 
@@ -83,7 +83,7 @@ def _absolute_root(values: Mapping[str, Any]) -> None:
     root = values["root"]
     if root is not None and not Path(root).is_absolute():
         raise ConfigError(
-            f"is the text '{root}', expected the absolute path of a folder", key="root"
+            f"is the text '{root}', expected the absolute path of a folder.", key="root"
         )
 
 
@@ -91,7 +91,7 @@ def refuse_infinite(tree: Mapping[str, Any]) -> None:
     """Refuse ``.inf`` and ``.nan``, which no key can mean and JSON cannot hold."""
     for key, value in _scalars(tree, ""):
         if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"is the number {value}, expected a finite one", key=key)
+            raise ConfigError(f"is the number {value}, expected a finite one.", key=key)
 
 
 def _scalars(value: Any, key: str) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.kinds import Json, Kind, wrong
+from candle_workflow.kinds import Json, Kind, Text, closest, wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ListOf:
             hint = f" Write [{', '.join(_words(value))}]." if isinstance(value, str) else ""
             raise wrong(value, self, key, hint)
         if self.filled and not value:
-            raise ConfigError("is an empty list, expected at least one item", key=key)
+            raise ConfigError("is an empty list, expected at least one item.", key=key)
         return [self.item.read(item, f"{key}.{index}") for index, item in enumerate(value)]
 
     def schema(self) -> Json:
@@ -91,7 +91,7 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of several kinds; the first that fits the YAML type reads it."""
+    """One of several kinds: words, or the first other that fits the YAML type."""
 
     kinds: tuple[Kind, ...]
 
@@ -103,10 +103,14 @@ class Either:
         return any(kind.fits(value) for kind in self.kinds)
 
     def read(self, value: Any, key: str) -> Any:
-        for kind in self.kinds:
-            if kind.fits(value):
+        fitting = [kind for kind in self.kinds if kind.fits(value)]
+        words = [word for kind in fitting if isinstance(kind, Text) for word in kind.choices]
+        for kind in fitting:
+            if not isinstance(kind, Text):
                 return kind.read(value, key)
-        raise wrong(value, self, key)
+            if value in words:
+                return value
+        raise wrong(value, self, key, closest(value, words) if words else "")
 
     def schema(self) -> Json:
         return {"anyOf": [kind.schema() for kind in self.kinds]}
@@ -129,7 +133,7 @@ class Key:
         value = section.get(self.name)
         if value is None:
             if self.default is REQUIRED:
-                raise ConfigError(f"is missing; expected {self.kind.name}", key=key)
+                raise ConfigError(f"is missing; expected {self.kind.name}.", key=key)
             if self.default is None:
                 return None
             value = self.default

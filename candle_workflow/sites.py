@@ -10,9 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.layout import SITE_FILE
+from candle_workflow.kinds import SIZE, Number, Text
 from candle_workflow.places import Places
-from candle_workflow.yaml12 import describe, parse
+from candle_workflow.schema import REQUIRED, Either, Key, Section
+from candle_workflow.yaml12 import parse
+
+_AUTO = Text(("auto",))
+_COUNT = Number(low=0, whole=True)
+
+LAYOUT = Section(
+    (
+        Key("title", Text(), REQUIRED, "One line about the machine."),
+        Key("scheduler", Text(("local",)), "local", "The batch system; `local` is none."),
+        Key("cores", Either((_AUTO, Number(low=1, whole=True))), "auto", "Cores of a node."),
+        Key("memory", Either((_AUTO, SIZE)), "auto", "Memory of a node."),
+        Key("gpus", Either((_AUTO, _COUNT)), "auto", "GPUs of a node."),
+        Key("campaigns", Text(), None, "Where campaigns live, unless $CANDLE_CAMPAIGNS says."),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +85,8 @@ def load_site(name: str) -> SiteSpec:
         )
     document = parse(path.read_text(encoding="utf-8"), file=str(path))
     places = Places(str(path), dict(document.lines))
-    if not isinstance(document.value, dict):
-        raise ConfigError(
-            f"holds {describe(document.value)}, expected {SITE_FILE.name}", file=str(path)
-        )
     try:
-        values = SITE_FILE.read(document.value, "")
+        values = LAYOUT.read(document.value, "")
     except ConfigError as error:
         raise places.located(error) from error
     campaigns = values.pop("campaigns")

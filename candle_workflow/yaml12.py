@@ -66,7 +66,7 @@ def parse(text: str, *, file: str | None = None) -> Document:
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(
             f"the file has {len(text)} characters, expected at most {MAX_CHARACTERS};"
-            " keep data in files of their own",
+            " keep data in files of their own.",
             file=file,
         )
     loader = _open(text, file)
@@ -76,7 +76,7 @@ def parse(text: str, *, file: str | None = None) -> Document:
     except yaml.MarkedYAMLError as error:
         raise _unreadable(error, file) from error
     except RecursionError as error:
-        raise ConfigError(f"nested deeper than {MAX_DEPTH} levels", file=file) from error
+        raise ConfigError(f"nested deeper than {MAX_DEPTH} levels.", file=file) from error
     finally:
         loader.dispose()
 
@@ -92,7 +92,7 @@ def parse_value(text: str, *, key: str, file: str = "--set") -> Any:
     try:
         return parse(text, file=file).value
     except ConfigError as error:
-        raise ConfigError(f"{error.message} in {text!r}", key=key, file=file) from error
+        raise ConfigError(f"in {text!r}: {error.message}", key=key, file=file) from error
 
 
 def _open(text: str, file: str | None) -> _Loader:
@@ -101,7 +101,7 @@ def _open(text: str, file: str | None) -> _Loader:
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         raise ConfigError(
-            f"the character {error.character!r} is not allowed; save the file as plain UTF-8 text",
+            f"the character {error.character!r} is not allowed; save the file as plain UTF-8 text.",
             file=file,
             line=line,
         ) from error
@@ -121,7 +121,7 @@ def _unreadable(error: yaml.MarkedYAMLError, file: str | None) -> ConfigError:
         )
     elif "expected ',' or" in problem or "expected the node content" in problem:
         problem += "; check for an unclosed bracket"
-    return ConfigError(f"this is not YAML: {problem}", file=file, line=line)
+    return ConfigError(f"this is not YAML: {problem}.", file=file, line=line)
 
 
 class _Builder:
@@ -143,9 +143,9 @@ class _Builder:
     def value(self, node: yaml.Node, key: str, depth: int) -> Any:
         self.count += 1
         if depth > MAX_DEPTH:
-            raise self.refuse(node, "", f"nested deeper than {MAX_DEPTH} levels")
+            raise self.refuse(node, "", f"nested deeper than {MAX_DEPTH} levels.")
         if self.count > MAX_VALUES:
-            raise self.refuse(node, "", f"more than {MAX_VALUES} values, aliases expanded")
+            raise self.refuse(node, "", f"more than {MAX_VALUES} values, aliases expanded.")
         if key:
             self.lines.setdefault(key, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
@@ -165,7 +165,7 @@ class _Builder:
             if name in result:
                 first = self.lines[path]
                 raise self.refuse(
-                    name_node, path, f"the key stands twice, first in line {first}; keep one"
+                    name_node, path, f"the key stands twice, first in line {first}; keep one."
                 )
             self.lines[path] = name_node.start_mark.line + 1
             result[name] = self.value(item, path, depth + 1)
@@ -175,11 +175,11 @@ class _Builder:
         value = self.scalar(node, key) if isinstance(node, yaml.ScalarNode) else None
         if value == "<<":
             raise self.refuse(
-                node, key, "merge keys ('<<') are not part of YAML 1.2; write the keys out"
+                node, key, "merge keys ('<<') are not part of YAML 1.2; write the keys out."
             )
         if not isinstance(value, str):
             raise self.refuse(
-                node, key, f"a key must be text, this one is {describe(value)}; quote it"
+                node, key, f"a key must be text, this one is {describe(value)}; quote it."
             )
         return value
 
@@ -188,13 +188,13 @@ class _Builder:
         if read is None or not isinstance(node, yaml.ScalarNode):
             tag = node.tag.replace(_TAG, "!!")
             raise self.refuse(
-                node, key, f"the tag '{tag}' is not allowed; a file holds plain values only"
+                node, key, f"the tag '{tag}' is not allowed; a file holds plain values only."
             )
         try:
             return read(node.value)
         except (ValueError, KeyError) as error:
             kind = node.tag.removeprefix(_TAG)
-            raise self.refuse(node, key, f"'{node.value}' cannot be read as {kind}") from error
+            raise self.refuse(node, key, f"'{node.value}' cannot be read as {kind}.") from error
 
 
 def _whole(text: str) -> int:
