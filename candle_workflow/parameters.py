@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -32,12 +33,12 @@ class Choice:
         return len(self.choices)
 
     def at(self, index: int) -> Any:
-        """Give the value at an index, 0 to ``count`` - 1."""
-        return self.choices[index]
+        """Give the value at an index, 0 to ``count`` - 1; a list as the caller's own."""
+        return deepcopy(self.choices[index])
 
     def draw(self, rng: random.Random) -> Any:
         """Give a random value, each as likely as any other."""
-        return self.choices[_index(rng, self.count)]
+        return self.at(_index(rng, self.count))
 
     def contains(self, value: Any) -> bool:
         """Whether the value is one of the choices; true is not 1, but 1.0 is."""
