@@ -5,7 +5,6 @@ The Python API and the command line both come through here.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import time
 import uuid
@@ -402,10 +401,13 @@ def build_launcher(spec: CampaignSpec, folder: CampaignFolder) -> Any:
     Raises
     ------
     ConfigError
-        An option is unknown or wrong (key relative to the file), or the node too small.
+        An option is unknown or wrong, or the node too small for a trial.
     """
     factory = plugins.load("launchers", spec.launcher.name)
-    return factory(workload(spec, folder), **spec.launcher.options)
+    try:
+        return factory(workload(spec, folder), **spec.launcher.options)
+    except ConfigError as error:
+        raise spec.located(error) from error
 
 
 def workload(spec: CampaignSpec, folder: CampaignFolder) -> Workload:

@@ -38,7 +38,7 @@ from candle_workflow.replay import Trial
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5  # how often requests to stop are looked at when nothing happens
-SAME_FAILURES = 3  # this many first trials with one and the same traceback end a campaign
+SAME_FAILURES = 3  # this many first trials with one traceback, and none complete, end it
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Engine:
         asked = self._stop_asked()
         if asked is not None:
             return Verdict(asked, "asked to stop")
-        if len(self._first_failures) >= SAME_FAILURES:
+        if len(self._first_failures) >= SAME_FAILURES and not self.history.best:
             return Verdict(
                 "failed",
                 f"the first {SAME_FAILURES} trials failed in the same way:"

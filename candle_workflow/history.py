@@ -43,8 +43,9 @@ class History:
         kind = record["k"]
         if kind == "opened":
             self.used_s += self._session_s()
-            self._opened = record["t"]
-        self._newest = record["t"]
+            self._opened = self._newest = record["t"]
+        # a rehearsal's records run ahead of the clock of its last one
+        self._newest = max(self._newest, record["t"])
         if "trial" not in record:
             return None
         number = record["trial"]
