@@ -8,9 +8,10 @@ from candle_workflow.cli import options
 
 
 @click.command(
+    short_help="End a campaign for good.",
     epilog="""\b
 Example:
-  candle-workflow cancel nt3-hpo"""
+  candle-workflow cancel nt3-hpo""",
 )
 @options.campaign
 @options.store

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "list",
+    short_help="List the campaigns.",
     epilog="""\b
 Example:
   candle-workflow list --format json""",

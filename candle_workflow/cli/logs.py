@@ -20,11 +20,12 @@ LOOK_S = 0.5  # between two looks for more output
 
 
 @click.command(
+    short_help="Print what a trial printed.",
     epilog="""\b
 Examples:
   candle-workflow logs nt3-hpo 7
   candle-workflow logs nt3-hpo 7 --attempt 1
-  candle-workflow logs nt3-hpo 7 --follow"""
+  candle-workflow logs nt3-hpo 7 --follow""",
 )
 @options.campaign
 @click.argument("trial", type=click.IntRange(min=0))

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Show what a run would do; run nothing.",
     epilog="""\b
 Examples:
   candle-workflow plan nt3.yaml
-  candle-workflow plan hpo nt3.yaml --set planner.name=grid --format json"""
+  candle-workflow plan hpo nt3.yaml --set planner.name=grid --format json""",
 )
 @click.argument("what", nargs=-1, required=True, metavar="[KIND] SPEC")
 @options.changes

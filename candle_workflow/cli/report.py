@@ -10,9 +10,10 @@ from candle_workflow.cli import options
 
 
 @click.command(
+    short_help="Write a campaign's HTML report.",
     epilog="""\b
 Example:
-  candle-workflow report nt3-hpo -o nt3.html"""
+  candle-workflow report nt3-hpo -o nt3.html""",
 )
 @options.campaign
 @click.option(

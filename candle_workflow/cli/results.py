@@ -21,11 +21,12 @@ SHOWN = 200  # rows of a table that people read
 
 
 @click.command(
+    short_help="Show the trials; save the best model.",
     epilog="""\b
 Examples:
   candle-workflow results nt3-hpo --best 10
   candle-workflow results nt3-hpo --best 1 --save best/
-  candle-workflow results nt3-hpo --format parquet -o nt3.parquet"""
+  candle-workflow results nt3-hpo --format parquet -o nt3.parquet""",
 )
 @options.campaign
 @click.option(

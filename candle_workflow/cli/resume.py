@@ -11,9 +11,10 @@ from candle_workflow.cli.session import Session
 
 
 @click.command(
+    short_help="Go on with a campaign by its name.",
     epilog="""\b
 Example:
-  candle-workflow resume nt3-hpo"""
+  candle-workflow resume nt3-hpo""",
 )
 @options.campaign
 @options.store

@@ -11,11 +11,12 @@ from candle_workflow.cli.session import Session
 
 
 @click.command(
+    short_help="Run a campaign, or go on with it.",
     epilog="""\b
 Examples:
   candle-workflow run hpo nt3.yaml --site local
   candle-workflow run hpo nt3.yaml --set planner.trials=50    20 more after the first 30
-  candle-workflow run hpo nt3.yaml --no-wait                  needs no terminal"""
+  candle-workflow run hpo nt3.yaml --no-wait                  needs no terminal""",
 )
 @click.argument("kind")
 @click.argument("spec")

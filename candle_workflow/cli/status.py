@@ -26,10 +26,11 @@ LINES = 12  # of a failure's message
 
 
 @click.command(
+    short_help="Show how a campaign stands.",
     epilog="""\b
 Examples:
   candle-workflow status nt3-hpo
-  candle-workflow status --format json      of the campaign begun last"""
+  candle-workflow status --format json      of the campaign begun last""",
 )
 @click.argument("campaign", required=False)
 @options.store
@@ -99,7 +100,7 @@ def _collect(it: Opened) -> dict[str, Any]:
 def _used_s(it: Opened) -> float:
     """Seconds that controllers worked on it, up to now for one that lives."""
     end = time.time() if it.state == "running" else it.row.updated
-    return sum((one["closed"] or end) - one["opened"] for one in it.row.sessions)
+    return float(sum((one["closed"] or end) - one["opened"] for one in it.row.sessions))
 
 
 def _failures(it: Opened) -> list[dict[str, Any]]:
@@ -150,7 +151,7 @@ def _state(found: dict[str, Any]) -> str:
     who = f" in process {holder['pid']} on {holder['host']}" if holder else ""
     if found["state"] == "vanished":
         return f"vanished: its controller{who} is gone; candle-workflow resume goes on"
-    return found["state"] + who + (f": {found['message']}" if found["message"] else "")
+    return str(found["state"]) + who + (f": {found['message']}" if found["message"] else "")
 
 
 def _best(found: dict[str, Any]) -> str:

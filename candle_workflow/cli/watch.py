@@ -18,9 +18,10 @@ LOOK_S = 1.0  # between two looks at the journal, which may be on a shared disk
 
 
 @click.command(
+    short_help="Follow a campaign until it ends.",
     epilog="""\b
 Example:
-  candle-workflow watch nt3-hpo"""
+  candle-workflow watch nt3-hpo""",
 )
 @options.campaign
 @options.store
