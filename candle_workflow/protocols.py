@@ -21,6 +21,15 @@ class Planner(Protocol):
     option it does not accept. Its suggestions depend on nothing but these arguments and
     the sequence of calls: the same asks and tells in the same order give the same
     suggestions, in any process. That is how a campaign resumes, so nothing is saved.
+
+    A planner may also have
+
+    - ``restore(suggestion)``: take one that was made before, in its turn, instead of being
+      asked for it again. Only where what is suggested depends on nothing but seed, number
+      and what was restored and told: afterwards the planner must suggest what it would
+      have suggested after the asks. Raises StateConflict if it would never have made it.
+    - ``size``: how many trials there will be in all, with ``trials`` taken into account;
+      None if there is no end.
     """
 
     def ask(self, count: int) -> list[Suggestion]:

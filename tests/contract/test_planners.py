@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from candle_workflow import plugins
 from candle_workflow.errors import PluginError
@@ -19,7 +22,7 @@ from candle_workflow.planners.grid import GridPlanner
 from candle_workflow.planners.listed import ListedPlanner
 from candle_workflow.planners.random import RandomPlanner
 from candle_workflow.space import Space
-from candle_workflow.testing.planners import SPACE, Campaign, PlannerContract
+from candle_workflow.testing.planners import SPACE, Campaign, PlannerContract, through_json
 
 
 class TestGrid(PlannerContract):
@@ -102,14 +105,45 @@ class TestQMC(PlannerContract):
 
 
 class TestGP(PlannerContract):
-    options: ClassVar = {"n_startup_trials": 8}
+    options: ClassVar = {"n_startup_trials": 3}
     accepted = ("n_startup_trials", "deterministic_objective")
-    trials = 12  # each takes a tenth of a second
+    trials = 10  # each takes a second
 
     @pytest.fixture
     def planner_factory(self) -> Any:
         pytest.importorskip("torch")
         return optuna.gp
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 2**40),
+    slots=st.integers(1, 6),
+    restored=st.floats(0, 1),
+    group=st.booleans(),
+    constant_liar=st.booleans(),
+    mode=st.sampled_from(["min", "max"]),
+    rng=st.randoms(use_true_random=False),
+)
+def test_tpe_can_be_brought_back_by_asking_and_restoring_in_any_mixture(
+    seed: int, slots: int, restored: float, group: bool, constant_liar: bool, mode: str, rng: Any
+) -> None:
+    def make() -> Any:
+        return optuna.tpe(
+            SPACE, objective=Objective("score", mode), trials=None, seed=seed,
+            n_startup_trials=4, group=group, constant_liar=constant_liar,
+        )  # fmt: skip
+
+    campaign = Campaign(make(), slots, random.Random(rng.random())).run(24)
+    planner = make()
+    for call in campaign.calls:
+        if isinstance(call, Finished):
+            planner.tell(call)
+        elif rng.random() < restored:
+            planner.restore(through_json(call))
+        else:
+            assert planner.ask(1) == [call]
+    assert planner.ask(2) == campaign.planner.ask(2)
 
 
 ANEW = """
