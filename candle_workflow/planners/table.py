@@ -20,6 +20,7 @@ _INTEGER = re.compile(r"[-+]?\d+")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _WORDS = {"true": True, "false": False, "null": None}
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".upf", ".txt", ".json")
+_SUFFIXES = (".csv", *_JSON_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def _text(path: Path) -> list[str]:
         raise ConfigError(f"{path} is not a text file in UTF-8: {error}.", key="file") from error
     except OSError as error:
         folder = path.parent
-        beside = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+        files = folder.iterdir() if folder.is_dir() else ()
+        beside = [each.name for each in files if each.suffix.lower() in _SUFFIXES]
         hint = nearest(path.name, beside)
         reason = error.strerror or str(error)
         raise ConfigError(f"cannot read {path}: {reason}.{hint}", key="file") from error
