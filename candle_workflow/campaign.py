@@ -1,4 +1,4 @@
-"""Where a campaign's plug-ins meet: build them from a spec, claim the epoch, run, report.
+"""Where a campaign's plug-ins meet: plan, run, go on with, cancel, publish.
 
 The Python API and the command line both come through here.
 """
@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from candle_workflow import plugins
-from candle_workflow._version import __version__
+from candle_workflow.building import build_launcher, fixed_params
 from candle_workflow.check import build_planner, check
-from candle_workflow.config import CampaignSpec, from_resolved
+from candle_workflow.config import CampaignSpec
 from candle_workflow.control import Control
 from candle_workflow.engine import Engine, Rules
-from candle_workflow.errors import CandleError, ConfigError, EpochHeld, StateConflict
 from candle_workflow.folder import CampaignFolder, atomic_write, campaigns_root, find_campaign
-from candle_workflow.history import History, rebuild
-from candle_workflow.journal import Journal, read
+from candle_workflow.holding import Campaign, choose_folder, hold, recorded_spec
 from candle_workflow.keep import ModelKeeper
 from candle_workflow.limits import Meter, Verdict
-from candle_workflow.model import State, Suggestion, Workload
+from candle_workflow.model import State, Suggestion
 from candle_workflow.protocols import Launcher
-from candle_workflow.provenance import collect
 from candle_workflow.replay import Trial
 
 if TYPE_CHECKING:
@@ -38,7 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXIT_CODES = {"done": 0, "limit": 0, "failed": 1, "interrupted": 130, "cancelled": 130}
-FROZEN = ("benchmark", "trainer", "data", "params", "space", "objective")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +102,6 @@ class Plan:
     notices: list[str]
 
 
-@dataclass(slots=True)
-class Campaign:
-    """One campaign that this process holds, between ``hold`` and its end."""
-
-    spec: CampaignSpec
-    folder: CampaignFolder
-    journal: Journal
-    history: History
-    planner: Any
-    began: float = field(default_factory=time.time)
-    continued: bool = False
-    changes: dict[str, list[Any]] = field(default_factory=dict)
-
-    @property
-    def planned(self) -> int | None:
-        """How many trials the campaign will have; None if only its planner's end tells."""
-        return self.spec.planner.trials or getattr(self.planner, "size", None)
-
-
-# ------------------------------------------------------------------ what may be called
-
-
 def plan(spec: CampaignSpec, *, first: int = 10) -> Plan:
     """Check a spec and say what ``run`` would do; nothing is written or run.
 
@@ -183,7 +155,7 @@ def run(
     notices = check(spec)
     for notice in notices:
         log.warning("%s", notice)
-    folder = _choose_folder(spec, new)
+    folder = choose_folder(spec, new)
     launcher = build_launcher(spec, folder)
     with hold(spec, folder, take_over=take_over, resume=resume) as campaign:
         on_begin(campaign)
@@ -225,226 +197,7 @@ def cancel(name: str) -> CampaignFolder:
     return folder
 
 
-def recorded_spec(folder: CampaignFolder) -> CampaignSpec:
-    """Read a campaign's spec, with all changes since, from its journal.
-
-    Raises
-    ------
-    StateConflict
-        The campaign's first record was never written.
-    """
-    recorded = _recorded(folder)
-    if recorded is None:
-        raise StateConflict(f"{folder.path} has no campaign in its journal. Remove it, or use --new.")
-    return from_resolved(recorded)
-
-
-# ------------------------------------------------------------------ holding it
-
-
-@contextmanager
-def hold(
-    spec: CampaignSpec, folder: CampaignFolder, *, take_over: bool = False, resume: bool = False
-) -> Iterator[Campaign]:
-    """Claim the next epoch, replay the journal, and open this controller's segment.
-
-    On leaving, the journal is closed with how it ended, so that the next controller need
-    not wonder whether this one lives.
-    """
-    recorded = _recorded(folder)
-    changes = compare(recorded, spec.resolved()) if recorded is not None else {}
-    if folder.stop.exists():
-        if not resume:
-            raise StateConflict(
-                f"campaign '{folder.name}' was cancelled."
-                f" To go on all the same: candle-workflow resume {folder.name}"
-            )
-        folder.stop.unlink()
-    journal = Journal.claim(folder.journal, take_over=take_over)
-    try:
-        reading = read(folder.journal)
-        planner = build_planner(spec)
-        history = rebuild(reading.records, planner, spec.objective)
-        for damage in reading.damage:
-            log.warning("campaign %s: %s", folder.name, damage)
-        journal.begin(reading, host=_host(), version=__version__)
-        if recorded is None:
-            _introduce(journal, spec, folder)
-        elif changes:
-            journal.append("changed", changes=changes)
-            journal.commit()
-        campaign = Campaign(
-            spec, folder, journal, history, planner,
-            continued=recorded is not None, changes=changes,
-        )  # fmt: skip
-        yield campaign
-    except EpochHeld:
-        journal.close()
-        raise
-    except BaseException as error:
-        _close(journal, "interrupted", f"{type(error).__name__}: {error}")
-        raise
-    journal.close()
-
-
-def _close(journal: Journal, status: str, message: str) -> None:
-    """Write the last record, if the journal can still be written."""
-    try:
-        journal.append("closed", status=status, message=message)
-        journal.commit()
-    except CandleError as error:
-        log.error("%s", error)
-    finally:
-        journal.close()
-
-
-def _introduce(journal: Journal, spec: CampaignSpec, folder: CampaignFolder) -> None:
-    """Write a new campaign's first record, and its spec for people to read."""
-    import yaml
-
-    resolved = spec.resolved()
-    journal.append(
-        "campaign",
-        id=uuid.uuid4().hex,
-        spec=resolved,
-        origins=dict(spec.origins),
-        provenance=collect(spec.root, _data_path(spec)),
-    )
-    journal.commit()
-    text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
-    atomic_write(folder.spec, text.encode())
-
-
-def _data_path(spec: CampaignSpec) -> Path | None:
-    path = spec.data.get("path")
-    return spec.root / str(path) if path else None
-
-
-def _host() -> str:
-    import socket
-
-    return socket.gethostname()
-
-
-# ------------------------------------------------------------------ which campaign
-
-
-def _choose_folder(spec: CampaignSpec, new: bool) -> CampaignFolder:
-    """The campaign of this name; with ``new`` the first name-2, name-3, ... that is free."""
-    root = campaigns_root()
-    folder = CampaignFolder(root / spec.name)
-    number = 2
-    while new and folder.exists():
-        folder = CampaignFolder(root / f"{spec.name}-{number}")
-        number += 1
-    return folder
-
-
-def _recorded(folder: CampaignFolder) -> dict[str, Any] | None:
-    """The resolved spec in a campaign's journal, with its changes; None without one."""
-    spec: dict[str, Any] | None = None
-    for record in read(folder.journal).records:
-        if record["k"] == "campaign":
-            spec = record["spec"]
-        elif record["k"] == "changed" and spec is not None:
-            for key, (_, new) in record["changes"].items():
-                spec[key] = new
-    return spec
-
-
-def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Give what differs between a recorded and a present spec: section -> [old, new].
-
-    Raises
-    ------
-    ConfigError
-        Something differs that makes it another campaign.
-    """
-    changes = {
-        key: [old.get(key), new.get(key)]
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    }
-    frozen = [key for key in FROZEN if key in changes]
-    if "planner" in changes:
-        before, after = (_frozen_planner(section or {}) for section in changes["planner"])
-        frozen += [f"planner.{k}" for k in sorted(before | after) if before.get(k) != after.get(k)]
-    if frozen:
-        key = frozen[0]
-        before, after = (_at(side, key) for side in (old, new))
-        raise ConfigError(
-            f"campaign '{new['name']}' exists with {key} = {before!r}, but the file now says"
-            f" {after!r}. A campaign keeps its {', '.join((*FROZEN, 'planner'))}. Give it another"
-            " name (--set name=...), begin anew (--new), or restore the value.",
-            key=key,
-        )
-    return changes
-
-
-def _frozen_planner(section: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in section.items() if key != "trials"}
-
-
-def _at(spec: Mapping[str, Any], key: str) -> Any:
-    value: Any = spec
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-# ------------------------------------------------------------------ running it
-
-
-def build_launcher(spec: CampaignSpec, folder: CampaignFolder) -> Any:
-    """Make the spec's launcher for this campaign; nothing starts before it is entered.
-
-    Raises
-    ------
-    ConfigError
-        An option is unknown or wrong, or the node too small for a trial.
-    """
-    factory = plugins.load("launchers", spec.launcher.name)
-    try:
-        return factory(workload(spec, folder), **spec.launcher.options)
-    except ConfigError as error:
-        raise spec.located(error) from error
-
-
-def workload(spec: CampaignSpec, folder: CampaignFolder) -> Workload:
-    """Say what all attempts of a campaign share."""
-    return Workload(
-        campaign=spec.name,
-        folder=str(folder.path),
-        objective=spec.objective.metric,
-        trainer=_trainer(spec),
-        data=spec.data,
-        resources=spec.resources,
-        environment=spec.trainer_env,
-        checkpoint_every_s=spec.checkpoint_every_s,
-    )
-
-
-def _trainer(spec: CampaignSpec) -> dict[str, Any]:
-    root = str(spec.root)
-    if spec.benchmark is not None:
-        return {"benchmark": spec.benchmark.name, "root": root}
-    assert spec.trainer is not None, "config: a campaign has a benchmark or a trainer"
-    if spec.trainer.function is not None:
-        return {"function": spec.trainer.function, "root": root}
-    return {"command": list(spec.trainer.command or ()), "metrics": spec.trainer.metrics, "root": root}
-
-
-def fixed_params(spec: CampaignSpec) -> dict[str, Any]:
-    """The parameters that every trial has: the benchmark's own, then the campaign's."""
-    if spec.benchmark is None:
-        return dict(spec.params)
-    benchmark = plugins.load("benchmarks", spec.benchmark.name)
-    return {**benchmark.defaults(spec.benchmark.preset), **spec.params}
-
-
-def _work(
-    campaign: Campaign, launcher: Launcher, on_change: Callable[[Progress], None]
-) -> Verdict:
+def _work(campaign: Campaign, launcher: Launcher, on_change: Callable[[Progress], None]) -> Verdict:
     """Run the engine inside its launcher and signal handlers; close the journal with why."""
     spec, history = campaign.spec, campaign.history
     keeper = ModelKeeper(campaign.folder, spec.objective, spec.keep_models)

@@ -25,6 +25,9 @@ def command(*, campaign: str, store: str | None) -> int:
 
     with opened(campaign, store) as it:
         state, holder = it.state, it.holder
+        if state == "done":
+            print("it is done already: there is nothing to cancel")
+            return 0
         campaigns.cancel(str(it.folder.path))
     if state == "running":
         print(f"cancelled; its controller ({holder}) ends it within seconds")

@@ -47,9 +47,10 @@ def detach(arguments: Sequence[str]) -> int:
 
 def _start(arguments: Sequence[str], begin: int, output: BinaryIO) -> subprocess.Popen[bytes]:
     # -P: a file in the current folder must not shadow a module
-    command = [sys.executable, "-P", "-m", "candle_workflow.cli", *arguments]
+    command, *rest = arguments
+    python = [sys.executable, "-P", "-m", "candle_workflow.cli"]
     return subprocess.Popen(  # noqa: S603 - our own program
-        [*command, "--detached", str(begin)],
+        [*python, command, f"--detached={begin}", *rest],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -1,0 +1,205 @@
+"""Hold a campaign: claim its epoch, compare the spec with what is recorded, replay, and close.
+
+Nobody runs or changes a campaign but through ``hold``.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from candle_workflow._version import __version__
+from candle_workflow.check import build_planner
+from candle_workflow.config import CampaignSpec, from_resolved
+from candle_workflow.errors import CandleError, ConfigError, EpochHeld, StateConflict
+from candle_workflow.folder import CampaignFolder, atomic_write, campaigns_root
+from candle_workflow.history import History, rebuild
+from candle_workflow.journal import Journal, read
+from candle_workflow.provenance import collect
+
+log = logging.getLogger(__name__)
+
+FROZEN = ("benchmark", "trainer", "data", "params", "space", "objective")
+
+
+@dataclass(slots=True)
+class Campaign:
+    """One campaign that this process holds, between ``hold`` and its end."""
+
+    spec: CampaignSpec
+    folder: CampaignFolder
+    journal: Journal
+    history: History
+    planner: Any
+    began: float = field(default_factory=time.time)
+    continued: bool = False
+    changes: dict[str, list[Any]] = field(default_factory=dict)
+
+    @property
+    def planned(self) -> int | None:
+        """How many trials the campaign will have; None if only its planner's end tells."""
+        return self.spec.planner.trials or getattr(self.planner, "size", None)
+
+
+def choose_folder(spec: CampaignSpec, new: bool) -> CampaignFolder:
+    """The campaign of this name; with ``new`` the first name-2, name-3, ... that is free."""
+    root = campaigns_root()
+    folder = CampaignFolder(root / spec.name)
+    number = 2
+    while new and folder.exists():
+        folder = CampaignFolder(root / f"{spec.name}-{number}")
+        number += 1
+    return folder
+
+
+def _recorded(folder: CampaignFolder) -> dict[str, Any] | None:
+    """The resolved spec in a campaign's journal, with its changes; None without one."""
+    spec: dict[str, Any] | None = None
+    for record in read(folder.journal).records:
+        if record["k"] == "campaign":
+            spec = record["spec"]
+        elif record["k"] == "changed" and spec is not None:
+            for key, (_, new) in record["changes"].items():
+                spec[key] = new
+    return spec
+
+
+def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Give what differs between a recorded and a present spec: section -> [old, new].
+
+    Raises
+    ------
+    ConfigError
+        Something differs that makes it another campaign.
+    """
+    changes = {
+        key: [old.get(key), new.get(key)]
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    }
+    frozen = [key for key in FROZEN if key in changes]
+    if "planner" in changes:
+        before, after = (_frozen_planner(section or {}) for section in changes["planner"])
+        frozen += [f"planner.{k}" for k in sorted(before | after) if before.get(k) != after.get(k)]
+    if frozen:
+        key = frozen[0]
+        before, after = (_at(side, key) for side in (old, new))
+        raise ConfigError(
+            f"campaign '{new['name']}' exists with {key} = {before!r}, but the file now says"
+            f" {after!r}. A campaign keeps its {', '.join((*FROZEN, 'planner'))}. Give it another"
+            " name (--set name=...), begin anew (--new), or restore the value.",
+            key=key,
+        )
+    return changes
+
+
+def _frozen_planner(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key != "trials"}
+
+
+def _at(spec: Mapping[str, Any], key: str) -> Any:
+    value: Any = spec
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def recorded_spec(folder: CampaignFolder) -> CampaignSpec:
+    """Read a campaign's spec, with all changes since, from its journal.
+
+    Raises
+    ------
+    StateConflict
+        The campaign's first record was never written.
+    """
+    recorded = _recorded(folder)
+    if recorded is None:
+        raise StateConflict(
+            f"{folder.path} has no campaign in its journal. Remove it, or use --new."
+        )
+    return from_resolved(recorded)
+
+
+@contextmanager
+def hold(
+    spec: CampaignSpec, folder: CampaignFolder, *, take_over: bool = False, resume: bool = False
+) -> Iterator[Campaign]:
+    """Claim the next epoch, replay the journal, and open this controller's segment.
+
+    On leaving, the journal is closed with how it ended, so that the next controller need
+    not wonder whether this one lives.
+    """
+    recorded = _recorded(folder)
+    changes = compare(recorded, spec.resolved()) if recorded is not None else {}
+    if folder.stop.exists():
+        if not resume:
+            raise StateConflict(
+                f"campaign '{folder.name}' was cancelled."
+                f" To go on all the same: candle-workflow resume {folder.name}"
+            )
+        folder.stop.unlink()
+    journal = Journal.claim(folder.journal, take_over=take_over)
+    try:
+        reading = read(folder.journal)
+        planner = build_planner(spec)
+        history = rebuild(reading.records, planner, spec.objective)
+        for damage in reading.damage:
+            log.warning("campaign %s: %s", folder.name, damage)
+        journal.begin(reading, host=socket.gethostname(), version=__version__)
+        if recorded is None:
+            _introduce(journal, spec, folder)
+        elif changes:
+            journal.append("changed", changes=changes)
+            journal.commit()
+        campaign = Campaign(
+            spec, folder, journal, history, planner,
+            continued=recorded is not None, changes=changes,
+        )  # fmt: skip
+        yield campaign
+    except EpochHeld:
+        journal.close()
+        raise
+    except BaseException as error:
+        _close(journal, "interrupted", f"{type(error).__name__}: {error}")
+        raise
+    journal.close()
+
+
+def _close(journal: Journal, status: str, message: str) -> None:
+    """Write the last record, if the journal can still be written."""
+    try:
+        journal.append("closed", status=status, message=message)
+        journal.commit()
+    except CandleError as error:
+        log.error("%s", error)
+    finally:
+        journal.close()
+
+
+def _introduce(journal: Journal, spec: CampaignSpec, folder: CampaignFolder) -> None:
+    """Write a new campaign's first record, and its spec for people to read."""
+    resolved = spec.resolved()
+    journal.append(
+        "campaign",
+        id=uuid.uuid4().hex,
+        spec=resolved,
+        origins=dict(spec.origins),
+        provenance=collect(spec.root, _data_path(spec)),
+    )
+    journal.commit()
+    text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
+    atomic_write(folder.spec, text.encode())
+
+
+def _data_path(spec: CampaignSpec) -> Path | None:
+    path = spec.data.get("path")
+    return spec.root / str(path) if path else None
