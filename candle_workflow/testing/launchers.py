@@ -152,7 +152,7 @@ class LauncherContract:
             log = Log()
             while not log.ends():
                 log.events += launcher.poll(0.5)
-            assert launcher.free == places
+            assert launcher.free >= places  # more, if it now knows that trials are short
 
     def test_poll_without_work_returns_at_once(self, launch: Callable[..., Launcher]) -> None:
         with launch("ok") as launcher:
@@ -243,7 +243,7 @@ class LauncherContract:
             log = Log()
             while not log.ends():
                 log.events += launcher.poll(0.5)
-        assert log.end(0).stopped is reason
+        assert log.end(0).stopped is reason, log.end(0)
 
     @pytest.mark.parametrize("reason", StopReason)
     def test_stop_while_it_runs(self, launch: Callable[..., Launcher], reason: StopReason) -> None:
@@ -253,7 +253,7 @@ class LauncherContract:
             log = until_started(launcher, 0)
             launcher.stop([(0, 1)], reason)
             finish(launcher, log=log)
-        assert log.end(0).stopped is reason
+        assert log.end(0).stopped is reason, log.end(0)
         assert log.end(0).started <= log.end(0).time
 
     def test_stop_leaves_others_alone(self, launch: Callable[..., Launcher]) -> None:
