@@ -187,8 +187,9 @@ Examples:
 )
 def run_once(*, name: str, preset: str | None, sets: tuple[str, ...]) -> int:
     """Train NAME once, in this terminal, with its own or these settings; nothing is recorded."""
-    from candle_workflow import campaign, plugins
+    from candle_workflow import plugins
     from candle_workflow.cli.try_one import tell
+    from candle_workflow.single import try_one
 
     spec = _spec(plugins.load("benchmarks", name), preset, sets)
-    return tell(spec, campaign.try_one(spec, epochs=None))
+    return tell(spec, try_one(spec, epochs=None))

@@ -99,13 +99,13 @@ def _write(it: Opened, trials: Sequence[Trial], form: str, output: Path | None) 
 
 
 def _save(it: Opened, count: int, directory: Path) -> None:
-    from candle_workflow import campaign
     from candle_workflow.errors import DataError
+    from candle_workflow.single import save
 
     trials = it.store.trials(it.row, best=count)
     if not trials:
         raise DataError(f"campaign '{it.row.name}' has no complete trial to save yet")
     for trial in trials:
         into = directory if count == 1 else directory / f"trial-{trial.number}"
-        for path in campaign.save_best(it.store, it.row, trial.number, into):
+        for path in save(it.folder, dict(it.row.spec), trial, into):
             print(path)

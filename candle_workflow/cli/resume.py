@@ -45,8 +45,9 @@ def command(
         return carry_out(work, session, detached=detached)
     from candle_workflow.cli.detach import detach
     from candle_workflow.folder import find_campaign
+    from candle_workflow.holding import recorded_spec
 
-    campaigns.plan(campaigns.recorded_spec(find_campaign(campaign)), first=0)
+    campaigns.plan(recorded_spec(find_campaign(campaign)), first=0)
     arguments = [] if store is None else [f"--store={store}"]
     arguments += ["--take-over"] * take_over
     return detach(["resume", *arguments, "--", campaign])

@@ -11,8 +11,9 @@ from candle_workflow.cli.progress import View, view
 from candle_workflow.cli.summary import best_of, print_begin, print_end
 
 if TYPE_CHECKING:
-    from candle_workflow.campaign import Campaign, Progress, Result
+    from candle_workflow.campaign import Progress, Result
     from candle_workflow.cli.session import Session
+    from candle_workflow.holding import Campaign
 
 
 def carry_out(work: Callable[..., Result], session: Session, *, detached: int | None) -> int:

@@ -98,9 +98,15 @@ def _collect(it: Opened) -> dict[str, Any]:
 
 
 def _used_s(it: Opened) -> float:
-    """Seconds that controllers worked on it, up to now for one that lives."""
-    end = time.time() if it.state == "running" else it.row.updated
-    return float(sum((one["closed"] or end) - one["opened"] for one in it.row.sessions))
+    """Seconds that controllers worked on it, up to now for one that lives.
+
+    Of one that vanished nobody knows when; the next one's beginning is the latest that it was.
+    """
+    sessions = it.row.sessions
+    last = time.time() if it.state == "running" else it.row.updated
+    latest = [*(session["opened"] for session in sessions[1:]), last]
+    pairs_ = zip(sessions, latest, strict=True)
+    return float(sum(one.get("closed", end) - one["opened"] for one, end in pairs_))
 
 
 def _failures(it: Opened) -> list[dict[str, Any]]:
@@ -150,7 +156,7 @@ def _state(found: dict[str, Any]) -> str:
     holder = found["holder"]
     who = f" in process {holder['pid']} on {holder['host']}" if holder else ""
     if found["state"] == "vanished":
-        return f"vanished: its controller{who} is gone; candle-workflow resume goes on"
+        return f"vanished: its controller{who} is gone; candle-workflow resume goes on with it"
     return str(found["state"]) + who + (f": {found['message']}" if found["message"] else "")
 
 

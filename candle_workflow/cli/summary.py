@@ -13,8 +13,8 @@ from candle_workflow.model import Objective, State
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from candle_workflow.campaign import Campaign
     from candle_workflow.folder import CampaignFolder
+    from candle_workflow.holding import Campaign
     from candle_workflow.replay import Trial
 
 BEST = 5

@@ -39,10 +39,10 @@ def command(
     Nothing is recorded. Keras trains one epoch whatever the trainer asks for; a trainer of
     your own may read $CANDLE_EPOCHS.
     """
-    from candle_workflow import campaign
+    from candle_workflow.single import try_one
 
     loaded = options.load(spec, kind=None, site=site, launcher=launcher, sets=sets)
-    ended = campaign.try_one(loaded, epochs=epochs)
+    ended = try_one(loaded, epochs=epochs)
     return tell(loaded, ended)
 
 

@@ -78,7 +78,7 @@ def _print_end(it: Opened) -> None:
 
     print_end(
         status=it.state,
-        message=it.row.message,
+        message=it.row.message or f"its controller was {it.holder}",
         folder=it.folder,
         objective=it.row.objective,
         best=it.store.trials(it.row, best=BEST),
