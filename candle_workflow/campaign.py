@@ -20,7 +20,7 @@ from candle_workflow.config import CampaignSpec
 from candle_workflow.control import Control
 from candle_workflow.engine import Engine, Rules
 from candle_workflow.folder import CampaignFolder, atomic_write, campaigns_root, find_campaign
-from candle_workflow.holding import Campaign, choose_folder, hold, recorded_spec
+from candle_workflow.holding import Campaign, choose_folder, hold, planned_by, recorded_spec
 from candle_workflow.keep import ModelKeeper
 from candle_workflow.limits import Meter, Verdict
 from candle_workflow.model import State, Suggestion
@@ -113,7 +113,7 @@ def plan(spec: CampaignSpec, *, first: int = 10) -> Plan:
     notices = check(spec)
     folder = CampaignFolder(campaigns_root() / spec.name)
     planner = build_planner(spec)
-    count = spec.planner.trials or getattr(planner, "size", None)
+    count = planned_by(planner, spec)
     slots = getattr(build_launcher(spec, folder), "slots", 1)
     limit = spec.resources.time_s
     longest = limit * -(-count // slots) if limit is not None and count is not None else None

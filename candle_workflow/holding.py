@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Campaign:
     @property
     def planned(self) -> int | None:
         """How many trials the campaign will have; None if only its planner's end tells."""
-        return self.spec.planner.trials or getattr(self.planner, "size", None)
+        return planned_by(self.planner, self.spec)
 
 
 def choose_folder(spec: CampaignSpec, new: bool) -> CampaignFolder:
@@ -61,16 +61,32 @@ def choose_folder(spec: CampaignSpec, new: bool) -> CampaignFolder:
     return folder
 
 
-def _recorded(folder: CampaignFolder) -> dict[str, Any] | None:
-    """The resolved spec in a campaign's journal, with its changes; None without one."""
+def _recorded(folder: CampaignFolder) -> tuple[dict[str, Any] | None, int]:
+    """The resolved spec in a campaign's journal with its changes, or None; and its trials."""
     spec: dict[str, Any] | None = None
+    asked = 0
     for record in read(folder.journal).records:
         if record["k"] == "campaign":
             spec = record["spec"]
         elif record["k"] == "changed" and spec is not None:
             for key, (_, new) in record["changes"].items():
                 spec[key] = new
-    return spec
+        asked += record["k"] == "asked"
+    return spec, asked
+
+
+def _at_least(spec: CampaignSpec, asked: int) -> CampaignSpec:
+    """Let the planner repeat what was asked, even if fewer trials are wanted by now."""
+    trials = spec.planner.trials
+    if trials is None or trials >= asked:
+        return spec
+    return replace(spec, planner=replace(spec.planner, trials=asked))
+
+
+def planned_by(planner: Any, spec: CampaignSpec) -> int | None:
+    """How many trials there will be; None if only the planner's end tells."""
+    size: int | None = getattr(planner, "size", None)
+    return spec.planner.trials if size is None else size
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -121,7 +137,7 @@ def recorded_spec(folder: CampaignFolder) -> CampaignSpec:
     StateConflict
         The campaign's first record was never written.
     """
-    recorded = _recorded(folder)
+    recorded, _ = _recorded(folder)
     if recorded is None:
         raise StateConflict(
             f"{folder.path} has no campaign in its journal. Remove it, or use --new."
@@ -138,7 +154,7 @@ def hold(
     On leaving, the journal is closed with how it ended, so that the next controller need
     not wonder whether this one lives.
     """
-    recorded = _recorded(folder)
+    recorded, asked = _recorded(folder)
     changes = compare(recorded, spec.resolved()) if recorded is not None else {}
     if folder.stop.exists():
         if not resume:
@@ -150,7 +166,7 @@ def hold(
     journal = Journal.claim(folder.journal, take_over=take_over)
     try:
         reading = read(folder.journal)
-        planner = build_planner(spec)
+        planner = build_planner(_at_least(spec, asked))
         history = rebuild(reading.records, planner, spec.objective)
         for damage in reading.damage:
             log.warning("campaign %s: %s", folder.name, damage)

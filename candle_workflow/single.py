@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,12 @@ def try_one(spec: CampaignSpec, *, epochs: int | None = 1) -> Ended:
     return ended
 
 
-def save(folder: CampaignFolder, spec: dict[str, Any], trial: Trial, into: Path) -> list[Path]:
+def save(folder: CampaignFolder, spec: Mapping[str, Any], trial: Trial, into: Path) -> list[Path]:
     """Write a trial's model, its parameters, and a campaign that trains it again.
 
     Parameters
     ----------
-    spec : dict
+    spec : mapping
         The campaign's resolved spec, as its journal has it.
     into : Path
         A folder; made if absent.
@@ -92,14 +93,14 @@ def save(folder: CampaignFolder, spec: dict[str, Any], trial: Trial, into: Path)
         )
     into.mkdir(parents=True, exist_ok=True)
     files = [Path(shutil.copy2(model, into / model.name)) for model in models]
-    loaded = from_resolved(spec)
+    loaded = from_resolved(dict(spec))
     params = fixed_params(loaded) | trial.params
-    about = (
-        f"# trial {trial.number} of {folder.path}: {loaded.objective.metric} {trial.objective}\n"
-    )
+    result = f"{loaded.objective.metric} {trial.objective}"
+    about = f"# trial {trial.number} of {folder.path}: {result}\n"
+    again = _again(spec, trial, (into / "again.jsonl").absolute())
     texts = {
         "params.yaml": about + yaml.safe_dump(params, sort_keys=False, allow_unicode=True),
-        "again.yaml": about + yaml.safe_dump(_again(spec, trial), sort_keys=False),
+        "again.yaml": about + yaml.safe_dump(again, sort_keys=False),
         "again.jsonl": json.dumps(trial.params) + "\n",
         "again.sh": f"#!/bin/sh\n{about}cd \"$(dirname \"$0\")\" && candle-workflow run"
         f" {loaded.kind} again.yaml\n",
@@ -111,10 +112,10 @@ def save(folder: CampaignFolder, spec: dict[str, Any], trial: Trial, into: Path)
     return files
 
 
-def _again(spec: dict[str, Any], trial: Trial) -> dict[str, Any]:
+def _again(spec: Mapping[str, Any], trial: Trial, listed: Path) -> dict[str, Any]:
     """The campaign with this one trial in it."""
     return {
         **spec,
         "name": f"{spec['name']}-trial-{trial.number}",
-        "planner": {"name": "listed", "file": "again.jsonl", "seed": spec["planner"]["seed"]},
+        "planner": {"name": "listed", "file": str(listed), "seed": spec["planner"]["seed"]},
     }
