@@ -35,8 +35,9 @@ Callback: Any = keras.callbacks.Callback
 
 KEPT = 2  # checkpoints of one attempt
 LOOK_S = 1.0  # looking at a loss waits for the device, so not at every batch
-WEIGHTS = "state.weights.h5"  # weights, optimizer and seeds of random layers
-STATE = "state.json"
+WEIGHTS = "state.weights.h5"  # and the optimizer's state
+STATE = "state.json"  # everything else
+COUNTERS = ("best", "wait", "cooldown_counter")  # what a plateau and early stopping count by
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,12 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
 
     A checkpoint is a folder ``checkpoint-<step>`` with the weights, the optimizer's state,
     the seeds of random layers, Python's and NumPy's random states, the place in the training,
-    and the counters of the callbacks in ``keep`` (a plateau's patience, say).
+    and ``best``, ``wait`` and ``cooldown_counter`` of the callbacks in ``keep``.
 
     Parameters
     ----------
     keep : callbacks
-        Whose plain attributes are saved and put back; they stand before this one.
+        Those that change the learning rate or end the training; they stand before this one.
     """
 
     def __init__(self, context: Context, model: Any, *, keep: Sequence[Any] = ()) -> None:
@@ -171,6 +172,9 @@ class Checkpointer(keras.callbacks.Callback):  # type: ignore[misc]
             state = {
                 "place": asdict(place),
                 "callbacks": [_counters(callback) for callback in self._keep],
+                "seeds": [
+                    keras.ops.convert_to_numpy(value).tolist() for value in _seeds(self._network)
+                ],
                 "python": random.getstate(),
                 "numpy": _numpy_state(),
             }
@@ -220,10 +224,17 @@ def _load(path: Path, model: Any) -> dict[str, Any]:
             f"{path}: this checkpoint cannot be loaded: {error}; expected {STATE} and {WEIGHTS} of"
             " the same model"
         ) from error
+    for seed, value in zip(_seeds(model), state["seeds"], strict=True):
+        seed.assign(value)
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
     np.random.set_state(tuple(state["numpy"]))
     return state
+
+
+def _seeds(model: Any) -> list[Any]:
+    """Give the states of random layers (dropout), which are no weights for Keras."""
+    return [value for value in model.variables if value.name == "seed_generator_state"]
 
 
 def _numpy_state() -> list[Any]:
@@ -232,11 +243,7 @@ def _numpy_state() -> list[Any]:
 
 
 def _counters(callback: Any) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in vars(callback).items()
-        if isinstance(value, (bool, int, float)) and not name.startswith("_")
-    }
+    return {name: vars(callback)[name] for name in COUNTERS if name in vars(callback)}
 
 
 @contextlib.contextmanager
