@@ -161,11 +161,10 @@ def _picture(progress: Progress, metric: str) -> RenderableType:
     from rich.text import Text
 
     head = Table.grid(padding=(0, 2))
-    head.add_row(
-        ProgressBar(total=progress.planned, completed=progress.finished, width=30),
-        Text("   ".join(_figures(progress))),
-        Text(f"{duration(progress.now - progress.began)} so far", style="dim"),
-    )
+    figures = Text("   ".join(_figures(progress)))
+    figures.append(f"   {duration(progress.now - progress.began)} so far", style="dim")
+    bar = ProgressBar(total=progress.planned, completed=progress.finished, width=20)
+    head.add_row(bar, figures)
     best = Text("best  ", style="bold")
     best.append("none yet" if progress.best is None else _best(progress, metric), style="green")
     return Group(Text(""), head, best)
