@@ -3,8 +3,8 @@
 ::
 
     CandleError                        exit  what to do
-    ├── ConfigError                    2     correct the campaign or site file, or the command line
-    ├── PluginError                    2     name a known plug-in, or install the extra that it needs
+    ├── ConfigError                    2     correct the campaign or site file, or the command
+    ├── PluginError                    2     name a known plug-in, or install the extra it needs
     ├── DataError                      2     fetch, repair or name the right input
     ├── SchedulerError                 4     look at the batch system's answer
     │   ├── InvalidJob                 4     this job can never run: change it

@@ -78,8 +78,8 @@ def atomic_write(path: Path, content: bytes) -> None:
         # mkstemp makes 0600; others may read results as the umask says
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(aside, 0o666 & ~umask)
-        os.replace(aside, path)
+        Path(aside).chmod(0o666 & ~umask)
+        Path(aside).replace(path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise

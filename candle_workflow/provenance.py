@@ -76,7 +76,7 @@ def _git(root: Path) -> dict[str, Any] | None:
 
 def _run_git(root: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - an argument vector of our own
             ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
             capture_output=True,
             text=True,

@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import parsl
 from parsl.config import Config
@@ -19,7 +20,7 @@ def noop(x: float) -> float:
 
 def main(count: int) -> None:
     # its helper programs are looked up on PATH
-    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
         executor = HighThroughputExecutor(
             max_workers_per_node=2,

@@ -5,6 +5,7 @@ Messages grow with nodes, not with trials: attempts travel in batches, events to
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
 import os
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from candle_workflow.errors import ConfigError, PluginError
+from candle_workflow.errors import ConfigError, PluginError, nearest
 from candle_workflow.launchers import ray_cluster
 from candle_workflow.model import Attempt, Cause, Ended, Event, StopReason, Workload
 from candle_workflow.trainers import node
@@ -25,6 +26,7 @@ from candle_workflow.trainers.frameworks import framework_of
 log = logging.getLogger(__name__)
 
 ISOLATIONS = ("process", "worker")
+OPTIONS = ("isolation", "slots", "grace", "silence")
 AHEAD_S = 1.0  # at most this much work waits at a node for each slot
 AHEAD_MOST = 1000
 AGENT_DEATHS = 20  # a node whose agent dies more often than this is given up
@@ -57,7 +59,13 @@ class RayLauncher:
         slots: int | None = None,
         grace: float = 20.0,
         silence: float = 60.0,
+        **unknown: Any,
     ) -> None:
+        for name in unknown:
+            raise ConfigError(
+                f"the ray launcher has no option '{name}'.{nearest(name, OPTIONS)}",
+                key=f"launcher.{name}",
+            )
         if isolation not in ISOLATIONS:
             raise ConfigError(
                 f"'{isolation}' is no isolation; known: {', '.join(ISOLATIONS)}",
@@ -100,8 +108,13 @@ class RayLauncher:
     # -------------------------------------------------------------- the protocol
 
     def __enter__(self) -> RayLauncher:
-        self._ray = self._stack.enter_context(ray_cluster.embedded())
-        self._start_agent()
+        try:
+            self._ray = self._stack.enter_context(ray_cluster.embedded())
+            self._start_agent()
+            self._ray.get(self._agent.ready.remote())
+        except BaseException:  # nobody else would take Ray down again
+            self._stack.close()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -109,6 +122,7 @@ class RayLauncher:
             self._ray.get(self._agent.close.remote(), timeout=30)
         except (self._ray.exceptions.RayError, self._ray.exceptions.GetTimeoutError):
             log.warning("the agent of node %s did not close by itself", self._settings.node)
+        self._ray.kill(self._agent)
         self._stack.close()
 
     @property
@@ -121,7 +135,7 @@ class RayLauncher:
 
     def start(self, attempts: Sequence[Attempt]) -> None:
         self._running.update((attempt.id, attempt) for attempt in attempts)
-        self._agent.start.remote(list(attempts))
+        self._agent.start.remote(self._next_order(), list(attempts))
 
     def poll(self, timeout_s: float) -> list[Event]:
         try:
@@ -140,7 +154,8 @@ class RayLauncher:
         return events
 
     def stop(self, ids: Iterable[tuple[int, int]], reason: StopReason) -> None:
-        self._agent.stop.remote([i for i in ids if i in self._running], reason)
+        known = [attempt_id for attempt_id in ids if attempt_id in self._running]
+        self._agent.stop.remote(self._next_order(), known, reason)
 
     def adopt(self, running: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
         """Nothing: an embedded Ray ends with its controller."""
@@ -155,6 +170,10 @@ class RayLauncher:
         actor = self._ray.remote(Agent).options(num_cpus=0, max_concurrency=4, max_restarts=0)
         self._agent = actor.remote(self._workload, self._settings)
         self._taken = 0
+        self._orders = itertools.count()
+
+    def _next_order(self) -> int:
+        return next(self._orders)
 
     def _replace_agent(self, why: str) -> list[Event]:
         """The agent died, and its trials with it; say so and start another."""

@@ -35,9 +35,28 @@ _ENVIRONMENT = {
 _OBJECT_STORE_BYTES = 80 * 1024 * 1024  # about the least that Ray accepts; we keep nothing in it
 
 
+_running: Any = None  # the ray module, while this process has an embedded cluster
+
+
 @contextmanager
 def embedded() -> Iterator[Any]:
-    """Start a Ray of our own on this machine; give the ``ray`` module; leave nothing behind."""
+    """Start a Ray of our own on this machine; give the ``ray`` module; leave nothing behind.
+
+    Inside another one of the same process, it is that one: a process has one Ray.
+    """
+    global _running
+    if _running is not None:
+        yield _running
+        return
+    with _started() as _running:
+        try:
+            yield _running
+        finally:
+            _running = None
+
+
+@contextmanager
+def _started() -> Iterator[Any]:
     # sockets fail past about 43 characters of path
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir="/tmp"))
     token = folder / "token"

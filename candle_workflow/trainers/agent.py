@@ -109,6 +109,8 @@ class Agent:
         self._events: list[Event] = []
         self._acknowledged = 0  # events that came before the first of _events
         self._calls: list[tuple[Any, ...]] = []
+        self._early: dict[int, tuple[Any, ...]] = {}  # calls that overtook one before them
+        self._next_order = 0
         self._warning = ""
         self._heard = time.monotonic()
         self._closing = False
@@ -120,13 +122,22 @@ class Agent:
 
     # -------------------------------------------------------------- for the controller
 
-    def start(self, attempts: Sequence[Attempt]) -> None:
-        """Take attempts to run, in this order, as slots become free."""
-        self._call("start", list(attempts))
+    def start(self, order: int, attempts: Sequence[Attempt]) -> None:
+        """Take attempts to run, in this order, as slots become free.
 
-    def stop(self, ids: Iterable[tuple[int, int]], reason: StopReason) -> None:
+        ``order`` numbers the calls of ``start`` and ``stop`` together, from 0: an actor's
+        calls may overtake each other on their way.
+        """
+        self._call(order, "start", list(attempts))
+
+    def stop(self, order: int, ids: Iterable[tuple[int, int]], reason: StopReason) -> None:
         """Ask attempts to end; after a grace time they are killed."""
-        self._call("stop", list(ids), reason)
+        self._call(order, "stop", list(ids), reason)
+
+    def ready(self) -> None:
+        """Wait until trials can be started, the framework imported."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._ready or self._closing)
 
     def poll(self, acknowledged: int, timeout_s: float) -> Reply:
         """Give the events that are not acknowledged, waiting for the first if need be.
@@ -153,10 +164,13 @@ class Agent:
         self._nudge()
         self._thread.join()
 
-    def _call(self, *call: Any) -> None:
+    def _call(self, order: int, *call: Any) -> None:
         with self._lock:
             self._heard = time.monotonic()
-            self._calls.append(call)
+            self._early[order] = call
+            while self._next_order in self._early:
+                self._calls.append(self._early.pop(self._next_order))
+                self._next_order += 1
         self._nudge()
 
     def _nudge(self) -> None:
@@ -231,9 +245,10 @@ class Agent:
             if kind == "ready":
                 preloaded, warning = rest
                 self._fork = preloaded or not self._settings.preload
-                self._ready = True
                 with self._lock:
+                    self._ready = True
                     self._warning = warning
+                    self._lock.notify_all()
                 continue
             place = next((p for p in self._places if p.key == rest[0]), None)
             if place is None:

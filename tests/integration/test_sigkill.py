@@ -15,7 +15,11 @@ import pytest
 from candle_workflow.journal import read
 
 CONTROLLER = Path(__file__).with_name("sigkill_controller.py")
-TRAINER = "def train(params, context):\n    context.report(value=1.0)\n    return {'value': params['x']}\n"
+TRAINER = """
+def train(params, context):
+    context.report(value=1.0)
+    return {"value": params["x"]}
+"""
 
 
 class Campaign:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Kit:
     options: Mapping[str, Any] | None = None
     launcher: Mapping[str, Any] | None = None
     retries: Mapping[Cause, int] | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     space: Mapping[str, Any] | None = None
 
     def make_planner(self) -> Planner:

@@ -39,7 +39,8 @@ def kit(directory: Path, planner: str, trials: int) -> Kit:
     if planner == "listed":
         table = directory.parent / "list.csv"
         table.parent.mkdir(parents=True, exist_ok=True)
-        table.write_text("lr,units\n" + "".join(f"{(n + 1) / 2500},{8 + n % 50}\n" for n in range(trials)))
+        lines = (f"{(n + 1) / 2500},{8 + n % 50}\n" for n in range(trials))
+        table.write_text("lr,units\n" + "".join(lines))
         made.options = {"file": str(table)}
     return made
 
@@ -131,7 +132,7 @@ def test_a_chain_of_many_short_runs_is_one_campaign(planner: str, folder: Path) 
     made = kit(folder / "campaign" / "journal", planner, 60)
     for turn in range(400):
         left = iter([None] * (2 + turn % 5) + ["interrupted", "now"] * 1000)
-        verdict, _ = made.run(stop_asked=lambda: next(left))
+        verdict, _ = made.run(stop_asked=lambda left=left: next(left))
         if verdict.status == "done":
             break
     assert verdict.status == "done"
