@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 JOBS ?= 2
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --timeout 600
+PYTEST := $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --timeout 600 -rs
 
 # A module system or a conda environment may leave these: .venv must see only itself.
 unexport PYTHONPATH PYTHONHOME
@@ -69,6 +69,7 @@ bench-start: venv-dev
 
 docs: venv-dev
 	$(PY) scripts/make_reference.py
+	$(PY) scripts/make_cli_reference.py
 
 dist: venv-dev
 	$(PY) -m pip wheel --no-deps --wheel-dir dist .
