@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import os
 
 from candle_workflow.folder import CampaignFolder
 from candle_workflow.model import Objective, State
@@ -20,6 +21,7 @@ class ModelKeeper:
 
     def __init__(self, folder: CampaignFolder, objective: Objective, keep: int | None) -> None:
         self._folder = folder
+        self._trials = str(folder.trials)
         self._sign = -1.0 if objective.mode == "max" else 1.0
         self._keep = keep
         self._best: list[tuple[float, int, int]] = []  # (rank, trial, attempt), best first
@@ -38,8 +40,7 @@ class ModelKeeper:
             self._delete(number, attempt)
 
     def _delete(self, number: int, attempt: int) -> None:
-        folder = self._folder.trial(number, attempt)
-        if not folder.is_dir():
-            return
-        for path in folder.glob(MODELS):
-            path.unlink(missing_ok=True)
+        # most trials of a campaign of many thousands wrote nothing: this must cost little
+        if os.path.isdir(f"{self._trials}/{number}/{attempt}"):  # noqa: PTH112
+            for path in self._folder.trial(number, attempt).glob(MODELS):
+                path.unlink(missing_ok=True)
