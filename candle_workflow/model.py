@@ -64,7 +64,7 @@ class _Packed:
     Attempts and events cross two process borders for every trial.
     """
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return self.__class__, tuple([getattr(self, name) for name in self.__slots__])
