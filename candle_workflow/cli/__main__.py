@@ -1,5 +1,5 @@
 """``python -m candle_workflow.cli``: how a detached controller is started."""
 
-from candle_workflow.cli.entry import main
+from candle_workflow.cli import main
 
 main()

@@ -84,7 +84,7 @@ def app(session: Session, debug: bool) -> None:
     session.open_log()
 
 
-def main() -> NoReturn:
+def run_and_exit() -> NoReturn:
     """Run the command line and exit."""
     for stream in (sys.stdout, sys.stderr):
         # line by line also into a file; a terminal without our signs gets others

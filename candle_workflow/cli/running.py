@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from candle_workflow.cli.detach import report_begun
-from candle_workflow.cli.progress import View, view
+from candle_workflow.cli.progress import LiveView, View, view
 from candle_workflow.cli.summary import best_of, print_begin, print_end
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class _Stage(ExitStack):
         self._session.hold(campaign.folder, to_file=self._detached is None)
         print_begin(campaign, detached=self._detached is not None)
         self.view = self.enter_context(view(campaign.spec.objective.metric))
-        self._session.log_to(self.view)
-        self.callback(self._session.log_to, None)
+        if isinstance(self.view, LiveView):  # else lines in standard error disturb nothing
+            self._session.log_to(self.view)
+            self.callback(self._session.log_to, None)
 
     def change(self, progress: Progress) -> None:
         """Show that something happened."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from candle_workflow.cli.progress import View
+    from candle_workflow.cli.progress import LiveView
     from candle_workflow.folder import CampaignFolder
 
 LOGGER = "candle_workflow"  # never the root logger: an inline trainer's own records are not ours
@@ -23,7 +23,7 @@ class LogHandler(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.view: View | None = None
+        self.view: LiveView | None = None
         self._stream = sys.stderr
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -69,7 +69,7 @@ class Session:
             self.file.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s: {lead}"))
             logging.getLogger(LOGGER).addHandler(self.file)
 
-    def log_to(self, view: View | None) -> None:
+    def log_to(self, view: LiveView | None) -> None:
         """Print what is logged above a live view; None puts that back."""
         if self.handler is not None:
             self.handler.view = view
