@@ -98,6 +98,7 @@ class LiveView(View):
     def __enter__(self) -> Self:
         from rich.console import Console
         from rich.live import Live
+        from rich.text import Text
 
         # our own stream: an inline trial has sys.stdout for itself while it runs
         self._live = Live(
@@ -107,7 +108,8 @@ class LiveView(View):
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._guarded(lambda live: live.start(), self._live)
+        self._live.update(Text("\nstarting the launcher", style="dim"))
+        self._guarded(lambda live: live.start(refresh=True), self._live)
         return self
 
     def __exit__(self, *exc: object) -> None:

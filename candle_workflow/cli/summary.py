@@ -27,8 +27,8 @@ def print_begin(campaign: Campaign, *, detached: bool) -> None:
     done = sum(n for state, n in campaign.history.counts.items() if state.is_finished)
     of = "" if campaign.planned is None else f" of {campaign.planned}"
     state = f"goes on: {done}{of} trials are done" if campaign.continued else "begins"
-    terminal = "closing it stops the campaign, which can go on later; --no-wait needs none"
-    stop = "Ctrl-C: running trials are given back, and it can go on later; twice: at once"
+    terminal = "keep it open: closing it is like Ctrl-C; --no-wait needs none"
+    stop = "Ctrl-C gives running trials back, to go on later; twice: at once"
     print_fields(
         {
             "campaign": f"{campaign.spec.name} {state}",
