@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_CHILD_SUBREAPER = 36
+
+
+# A fork copies the page tables of all memory that was written: of 260 MB once TensorFlow is
+# imported. In huge pages that is a fifth of the work (measured: 110 forks/s instead of 23);
+# glibc's allocator can ask for them, Python's own cannot.
+FORK_VARIABLES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "PYTHONMALLOC": "malloc"}
 
 
 def die_with_parent() -> None:
@@ -42,10 +50,27 @@ def settle_in(cpus: Iterable[int]) -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def leave(status: int = 0) -> None:
+def restore_output(descriptor: int) -> None:
+    """Have stdout and stderr write there, whatever a trainer has done to them."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(descriptor, number)
+        stream = getattr(sys, f"__{name}__")
+        if stream.closed:
+            stream = open(number, "w", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+            setattr(sys, f"__{name}__", stream)
+        setattr(sys, name, stream)
+
+
+def flush() -> None:
+    """Write out what was printed, if a trainer left something that can be written to."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # it may be anything by now, or closed
+            stream.flush()
+
+
+def leave(status: int = 0) -> NoReturn:
     """End at once; frameworks take long to tear down what the kernel frees anyway."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     os._exit(status)
 
 

@@ -38,6 +38,10 @@ class Slot:
         self._queue: deque[Attempt] = deque()
         self._stops: dict[tuple[int, int], StopReason] = {}
         self._trainer: Callable[[dict[str, Any], Context], Any] | None = None
+        self._pid = os.getpid()
+        # what a trainer may close or change, to begin the next one with
+        self._output = os.dup(1)
+        self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
 
     def serve(self) -> None:
         """Run attempts until the agent hangs up."""
@@ -59,15 +63,18 @@ class Slot:
 
     def _run(self, attempt: Attempt) -> None:
         begun = time.time()
+        process.restore_output(self._output)
+        os.fchdir(self._home)
         reason = self._stops.pop(attempt.id, None)
         if reason is not None:
             ended = Ended(attempt.number, attempt.attempt, begun, self._node, begun, stopped=reason)
         else:
             self._send(Started(attempt.number, attempt.attempt, begun, self._node))
             ended = self._train(attempt)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.write(1, self._mark)
+        if os.getpid() != self._pid:
+            process.leave(1)  # a child that the trainer forked came back here too
+        process.flush()
+        os.write(self._output, self._mark)
         self._send(ended)
 
     def _train(self, attempt: Attempt) -> Ended:
