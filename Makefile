@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 JOBS ?= 2
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --timeout 600 -rs
+PYTEST := $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --timeout 600 -rfEs
 
 # A module system or a conda environment may leave these: .venv must see only itself.
 unexport PYTHONPATH PYTHONHOME
