@@ -217,6 +217,7 @@ class Agent:
         variables = self._workload.environment.get("variables", {})
         environment = {
             "TF_CPP_MIN_LOG_LEVEL": "2",  # else every trial's log begins with TensorFlow's notices
+            **(process.FORK_VARIABLES if self._settings.preload else {}),
             **os.environ,
             **process.thread_variables(self._workload.resources.cpus),
             **{name: str(value) for name, value in variables.items()},

@@ -71,7 +71,6 @@ def _module_name(path: Path) -> str:
     unpickled in another process, and a sibling that imports it gets the same module. Another
     that is certainly free, if the name belongs to something else (a ``random.py``).
     """
-    importlib.invalidate_caches()
     present = sys.modules.get(path.stem)
     if present is not None:
         free = _same_file(getattr(present, "__file__", None), path)
@@ -92,7 +91,6 @@ def _same_file(name: str | None, path: Path) -> bool:
 
 def _load_module(name: str, root: str) -> ModuleType:
     _look_first_in(Path(root).absolute())
-    importlib.invalidate_caches()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -109,6 +107,9 @@ def _look_first_in(folder: Path) -> None:
     if str(folder) in sys.path:
         sys.path.remove(str(folder))
     sys.path.insert(0, str(folder))
+    # files written a moment ago must be seen; forgetting the listings of all other folders
+    # as well would cost every forked trial 10 ms
+    sys.path_importer_cache.pop(str(folder), None)
 
 
 def _find(module: ModuleType, name: str, place: str) -> Callable[..., Any]:

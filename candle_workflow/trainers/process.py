@@ -56,7 +56,7 @@ def restore_output(descriptor: int) -> None:
         os.dup2(descriptor, number)
         stream = getattr(sys, f"__{name}__")
         if stream.closed:
-            stream = open(number, "w", buffering=1, closefd=False)  # noqa: SIM115, PTH123
+            stream = open(number, "w", buffering=1, closefd=False)  # noqa: SIM115
             setattr(sys, f"__{name}__", stream)
         setattr(sys, name, stream)
 
