@@ -19,7 +19,7 @@ from candle_workflow.check import build_planner, check
 from candle_workflow.config import CampaignSpec
 from candle_workflow.control import Control
 from candle_workflow.engine import Engine, Rules
-from candle_workflow.folder import CampaignFolder, atomic_write, campaigns_root, find_campaign
+from candle_workflow.folder import CampaignFolder, atomic_write, find_campaign
 from candle_workflow.holding import Campaign, choose_folder, hold, planned_by, recorded_spec
 from candle_workflow.keep import ModelKeeper
 from candle_workflow.limits import Meter, Verdict
@@ -111,7 +111,7 @@ def plan(spec: CampaignSpec, *, first: int = 10) -> Plan:
         As ``run`` would.
     """
     notices = check(spec)
-    folder = CampaignFolder(campaigns_root() / spec.name)
+    folder = choose_folder(spec, new=False)
     planner = build_planner(spec)
     count = planned_by(planner, spec)
     slots = getattr(build_launcher(spec, folder), "slots", 1)
@@ -129,6 +129,7 @@ def run(
     store: str | None = None,
     on_begin: Callable[[Campaign], None] = lambda campaign: None,
     on_change: Callable[[Progress], None] = lambda progress: None,
+    on_end: Callable[[Verdict], None] = lambda verdict: None,
 ) -> Result:
     """Run a campaign, or go on with it, until it ends or is asked to stop.
 
@@ -142,8 +143,9 @@ def run(
         Go on even if the campaign was cancelled.
     store : str, optional
         The store's URL; by default $CANDLE_STORE, else one in the user's data folder.
-    on_begin, on_change : callable
-        Told when the campaign is held, and whenever something happened.
+    on_begin, on_change, on_end : callable
+        Told when the campaign is held, whenever something happened, and how it ended,
+        before the report is written.
 
     Raises
     ------
@@ -160,6 +162,7 @@ def run(
     with hold(spec, folder, take_over=take_over, resume=resume) as campaign:
         on_begin(campaign)
         verdict = _work(campaign, launcher, on_change)
+    on_end(verdict)
     return Result(
         status=verdict.status,
         message=verdict.message,
@@ -213,8 +216,9 @@ def _work(campaign: Campaign, launcher: Launcher, on_change: Callable[[Progress]
         on_change(_progress(campaign, engine, done_before))
 
     with ExitStack() as stack:
-        stack.enter_context(launcher)
         control = stack.enter_context(Control(campaign.folder))
+        stack.enter_context(launcher)
+        control.listen()
         engine = Engine(
             journal=campaign.journal,
             history=history,

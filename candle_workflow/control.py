@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -10,6 +11,10 @@ from typing import Any
 
 from candle_workflow.folder import CampaignFolder
 
+log = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ANNOUNCED = "running trials may save and are given back; Ctrl-C (again) leaves at once"
 LOOK_S = 1.0  # how often the STOP file is looked for
 
 
@@ -25,13 +30,23 @@ class Control:
         self._folder = folder
         self._asked: str | None = None
         self._looked = 0.0
+        self._announced = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Control:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                self._before[number] = signal.signal(number, self._note)
+        self.listen()
         return self
+
+    def listen(self) -> None:
+        """Take the signals, again if something else (Ray) took them in between."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # only the main thread may; whoever started this one decides
+        for number in SIGNALS:
+            before = signal.getsignal(number)
+            if number == signal.SIGHUP and before is signal.SIG_IGN:
+                continue  # nohup: the terminal may go
+            signal.signal(number, self._note)
+            self._before.setdefault(number, before)
 
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._before.items():
@@ -43,6 +58,9 @@ class Control:
             self._looked = time.monotonic()
             if self._folder.stop.exists():
                 self._asked = "cancelled"
+        if self._asked is not None and not self._announced:
+            self._announced = True
+            log.warning("stopping (%s): %s", self._asked, ANNOUNCED)
         return self._asked
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -95,9 +95,9 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def campaigns_root() -> Path:
-    """Where campaigns live: $CANDLE_CAMPAIGNS, else ``campaigns`` in the current folder."""
-    return Path(os.environ.get("CANDLE_CAMPAIGNS") or "campaigns").absolute()
+def campaigns_root(of_site: Path | None = None) -> Path:
+    """Where campaigns live: $CANDLE_CAMPAIGNS, else the site's place, else ``./campaigns``."""
+    return Path(os.environ.get("CANDLE_CAMPAIGNS") or of_site or "campaigns").absolute()
 
 
 def find_campaign(name: str) -> CampaignFolder:

@@ -19,7 +19,7 @@ import yaml
 
 from candle_workflow._version import __version__
 from candle_workflow.check import build_planner
-from candle_workflow.config import CampaignSpec, from_resolved
+from candle_workflow.config import CampaignSpec, from_resolved, load_site
 from candle_workflow.errors import CandleError, ConfigError, EpochHeld, StateConflict
 from candle_workflow.folder import CampaignFolder, atomic_write, campaigns_root
 from candle_workflow.history import History, rebuild
@@ -52,7 +52,7 @@ class Campaign:
 
 def choose_folder(spec: CampaignSpec, new: bool) -> CampaignFolder:
     """The campaign of this name; with ``new`` the first name-2, name-3, ... that is free."""
-    root = campaigns_root()
+    root = campaigns_root(load_site(spec.site.name).campaigns)
     folder = CampaignFolder(root / spec.name)
     number = 2
     while new and folder.exists():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from candle_workflow.campaign import Progress, Result
     from candle_workflow.cli.session import Session
     from candle_workflow.holding import Campaign
+    from candle_workflow.limits import Verdict
 
 
 def carry_out(work: Callable[..., Result], session: Session, *, detached: int | None) -> int:
@@ -22,13 +23,13 @@ def carry_out(work: Callable[..., Result], session: Session, *, detached: int | 
     Parameters
     ----------
     work : callable
-        Takes ``on_begin`` and ``on_change``.
+        Takes ``on_begin``, ``on_change`` and ``on_end``.
     detached : int or None
         The pipe in which the process that started this one waits to hear that the campaign
         is held.
     """
     with _Stage(session, detached) as stage:
-        result = work(on_begin=stage.begin, on_change=stage.change)
+        result = work(on_begin=stage.begin, on_change=stage.change, on_end=stage.end)
     assert stage.campaign is not None, "campaign: on_begin is called before anything runs"
     objective = stage.campaign.spec.objective
     print_end(
@@ -69,3 +70,7 @@ class _Stage(ExitStack):
     def change(self, progress: Progress) -> None:
         """Show that something happened."""
         self.view.update(progress)
+
+    def end(self, verdict: Verdict) -> None:
+        """Take the live view away: the report may take some seconds."""
+        self.close()
