@@ -65,10 +65,10 @@ def test_demo_in_a_fresh_clone(clone, tmp_path):
     done = make(moved, "venv", PIP_NO_INDEX="0")
     assert done.returncode == 0, done.stdout
     code = "import candle_workflow as w, candle_benchmarks as b; print(w.__file__, b.__file__)"
-    where = subprocess.check_output([moved / ".venv" / "bin" / "python", "-c", code], text=True)
-    assert where.split(str(moved))[1:] == [
-        "/candle_workflow/__init__.py ", "/benchmarks/__init__.py\n",
-    ]  # fmt: skip
+    python = moved / ".venv" / "bin" / "python"
+    where = subprocess.check_output([python, "-c", code], text=True, cwd=tmp_path)
+    ours = [moved / "candle_workflow" / "__init__.py", moved / "benchmarks" / "__init__.py"]
+    assert where == "{} {}\n".format(*ours)
 
 
 def test_pip_that_fails_is_tried_again(clone):
