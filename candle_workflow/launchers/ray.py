@@ -111,7 +111,7 @@ class RayLauncher:
         try:
             self._ray = self._stack.enter_context(ray_cluster.embedded())
             self._start_agent()
-            self._ray.get(self._agent.ready.remote())
+            self._refuse(self._ray.get(self._agent.ready.remote()))
         except BaseException:  # nobody else would take Ray down again
             self._stack.close()
             raise
@@ -142,6 +142,8 @@ class RayLauncher:
             reply = self._ray.get(self._agent.poll.remote(self._taken, timeout_s))
         except self._ray.exceptions.RayActorError as error:
             return self._replace_agent(str(error))
+        if not reply.events:
+            self._refuse(reply.failure)
         self._taken += len(reply.events)
         self._mean_s = reply.mean_s
         if reply.warning and reply.warning != self._warned:
@@ -174,6 +176,11 @@ class RayLauncher:
 
     def _next_order(self) -> int:
         return next(self._orders)
+
+    def _refuse(self, failure: str) -> None:
+        """Raise what keeps the node from running any trial, if something does."""
+        if failure:
+            raise PluginError(f"node {self._settings.node}: {failure}")
 
     def _replace_agent(self, why: str) -> list[Event]:
         """The agent died, and its trials with it; say so and start another."""

@@ -18,16 +18,18 @@ import signal
 import socket
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from candle_workflow.errors import PluginError
 from candle_workflow.folder import CampaignFolder
 from candle_workflow.model import Attempt, Cause, Ended, Event, Started, StopReason, Workload
-from candle_workflow.trainers import process, server, watch
-from candle_workflow.trainers.place import Ending, Place
-from candle_workflow.trainers.wire import Inbox, encode
+from candle_workflow.trainers import process, watch
+from candle_workflow.trainers.handle import ServerHandle
+from candle_workflow.trainers.place import Place
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ TICK_S = 0.5  # how often time limits and memory are looked at
 AHEAD_S = 0.1  # a warm slot is given this much work at once, so that it never waits for more
 AHEAD_MOST = 256
 TERM_S = 5.0  # between SIGTERM and SIGKILL
+STARTING_MOST = 64  # processes that the server is asked for at once; it must never block us
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Reply:
     events: list[Event]
     mean_s: float  # a trial's duration, smoothed
     warning: str  # for the user; "" for none
+    failure: str  # why no trial will ever end here again; "" as long as all is well
 
 
 class Agent:
@@ -95,9 +99,17 @@ class Agent:
         self._selector = selectors.DefaultSelector()
         folder = CampaignFolder(workload.folder)
         self._places = [
-            Place(cpus=cpus, device=device, mark=self._mark, folder=folder, selector=self._selector)
+            Place(
+                cpus=cpus, device=device, mark=self._mark, folder=folder,
+                selector=self._selector, warn=self._warn,
+            )
             for cpus, device in zip(settings.slots, settings.devices, strict=True)
-        ]
+        ]  # fmt: skip
+        self._server = ServerHandle(
+            settings.python,
+            self._environment(),
+            (workload, settings.node, self._mark, settings.preload),
+        )
         self._keys = itertools.count(1)
         self._queue: deque[Attempt] = deque()
         self._stops: dict[tuple[int, int], StopReason] = {}
@@ -112,6 +124,7 @@ class Agent:
         self._early: dict[int, tuple[Any, ...]] = {}  # calls that overtook one before them
         self._next_order = 0
         self._warning = ""
+        self._failure = ""
         self._heard = time.monotonic()
         self._closing = False
         self._woken, self._wake = socket.socketpair()
@@ -134,10 +147,11 @@ class Agent:
         """Ask attempts to end; after a grace time they are killed."""
         self._call(order, "stop", list(ids), reason)
 
-    def ready(self) -> None:
-        """Wait until trials can be started, the framework imported."""
+    def ready(self) -> str:
+        """Wait until trials can be started, the framework imported; or give why they cannot."""
         with self._lock:
-            self._lock.wait_for(lambda: self._ready or self._closing)
+            self._lock.wait_for(lambda: self._ready or self._failure or self._closing)
+            return self._failure
 
     def poll(self, acknowledged: int, timeout_s: float) -> Reply:
         """Give the events that are not acknowledged, waiting for the first if need be.
@@ -152,9 +166,11 @@ class Agent:
             del self._events[: acknowledged - self._acknowledged]
             self._acknowledged = acknowledged
             if not self._events:
-                self._lock.wait_for(lambda: self._events or self._closing, timeout_s)
+                self._lock.wait_for(
+                    lambda: self._events or self._failure or self._closing, timeout_s
+                )
             self._heard = time.monotonic()
-            return Reply(list(self._events), self._mean_s or 0.0, self._warning)
+            return Reply(list(self._events), self._mean_s or 0.0, self._warning, self._failure)
 
     def close(self) -> None:
         """End every process; nothing stays behind."""
@@ -180,20 +196,40 @@ class Agent:
     # -------------------------------------------------------------- the thread
 
     def _work(self) -> None:
-        self._start_server()
+        try:
+            self._server.start()
+            self._listen()
+            self._loop()
+        except PluginError as error:
+            self._give_up(str(error))
+        except Exception:  # whatever it is, the controller must not wait for ever
+            log.exception("the agent of node %s failed", self._settings.node)
+            self._give_up(f"its agent failed: {traceback.format_exc()}")
+        finally:
+            for place in self._places:
+                place.vacate()
+            self._server.end()
+
+    def _loop(self) -> None:
         next_tick = time.monotonic() + TICK_S
         while not self._closing:
             for key, _ in self._selector.select(max(0.0, next_tick - time.monotonic())):
-                if key.fileobj in self._selector.get_map():  # not closed by one before it
+                if key.fd in self._selector.get_map():  # not closed by one before it
                     key.data()
             self._obey_calls()
             if time.monotonic() >= next_tick:
                 self._tick()
                 next_tick = time.monotonic() + TICK_S
             self._fill()
-        for place in self._places:
-            place.vacate()
-        self._end_server()
+
+    def _give_up(self, failure: str) -> None:
+        with self._lock:
+            self._failure = failure
+            self._lock.notify_all()
+
+    def _warn(self, text: str) -> None:
+        with self._lock:
+            self._warning = text
 
     def _obey_calls(self) -> None:
         with self._lock:
@@ -213,76 +249,78 @@ class Agent:
 
     # -------------------------------------------------------------- the server
 
-    def _start_server(self) -> None:
+    def _environment(self) -> dict[str, str]:
         variables = self._workload.environment.get("variables", {})
-        environment = {
+        return {
             "TF_CPP_MIN_LOG_LEVEL": "2",  # else every trial's log begins with TensorFlow's notices
             **(process.FORK_VARIABLES if self._settings.preload else {}),
             **os.environ,
             **process.thread_variables(self._workload.resources.cpus),
             **{name: str(value) for name, value in variables.items()},
         }
-        self._control, self._server = server.start(list(self._settings.python), environment)
-        self._inbox = Inbox()
-        self._ready = False
-        hello = (self._workload, self._settings.node, self._mark, self._settings.preload)
-        self._control.sendall(encode(hello))
-        self._selector.register(self._control, selectors.EVENT_READ, self._hear_server)
 
-    def _end_server(self) -> None:
-        self._selector.unregister(self._control)
-        self._control.close()
-        self._server.wait()
+    def _listen(self) -> None:
+        self._selector.register(self._server.socket, selectors.EVENT_READ, self._hear_server)
 
     def _hear_server(self) -> None:
-        try:
-            data = self._control.recv(1 << 16)
-        except ConnectionError:
-            data = b""
-        if not data:
-            self._replace_server()
-            return
-        for kind, *rest in self._inbox.feed(data):
+        messages = self._server.hear()
+        if messages is None:
+            return self._replace_server()
+        for kind, *rest in messages:
             if kind == "ready":
-                preloaded, warning = rest
-                self._fork = preloaded or not self._settings.preload
-                with self._lock:
-                    self._ready = True
-                    self._warning = warning
-                    self._lock.notify_all()
+                self._note_ready(*rest)
                 continue
             place = next((p for p in self._places if p.key == rest[0]), None)
             if place is None:
                 continue  # a process that we had hung up on
             if kind == "began":
                 place.pid = rest[1]
+            elif kind == "refused":
+                self._empty(place, Cause.LOST, f"the node could not start a process: {rest[1]}")
             else:
                 self._note_exit(place, rest[1])
+        return None
+
+    def _note_ready(self, preloaded: bool, warning: str) -> None:
+        self._fork = preloaded or not self._settings.preload
+        with self._lock:
+            self._ready = True
+            self._warning = warning
+            self._lock.notify_all()
 
     def _replace_server(self) -> None:
-        """The server was killed, and with it every trial: say so, and start another."""
         log.warning("the server of node %s ended; its trials are lost", self._settings.node)
-        self._end_server()
+        self._ready = False
+        self._selector.unregister(self._server.socket)
+        self._server.end()
         for place in self._places:
             if place.key:
                 self._take_events(place)
+            if place.key:
                 self._empty(place, Cause.LOST, "the process that starts trials was killed")
-        self._start_server()
+        self._server.start()
+        self._listen()
 
     # -------------------------------------------------------------- giving work
 
     def _fill(self) -> None:
         """Give queued attempts to slots that can take them."""
-        if not self._ready:
+        if not self._ready or self._controller_is_silent():
             return
         ahead = self._ahead()
+        starting = sum(place.key > 0 and not place.pid for place in self._places)
         for place in self._places:
-            if len(place.given) > ahead // 2:
+            if place.key:
+                # one that has hung up is about to be found dead
+                if len(place.given) > ahead // 2 or not place.connected:
+                    continue
+            elif starting >= STARTING_MOST:
                 continue
             batch = self._next_attempts(ahead - len(place.given))
             if not batch:
                 return
             if not place.key:
+                starting += 1
                 self._occupy(place)
             place.send(("run", batch))
             place.given.extend(batch)
@@ -309,9 +347,9 @@ class Agent:
         line, output = place.occupy(next(self._keys), lambda: self._take_events(place))
         variables = {"CUDA_VISIBLE_DEVICES": place.device} if place.device else {}
         fork = self._fork and not place.device
-        message = ("start", place.key, fork, variables, place.cpus)
-        with line, contextlib.suppress(OSError):  # the server's end is noticed by reading
-            server.send_start(self._control, message, (line.fileno(), output))
+        with line:
+            message = ("start", place.key, fork, variables, place.cpus)
+            self._server.start_slot(message, (line.fileno(), output))
         os.close(output)
         if not fork:
             place.send((self._workload, self._settings.node, self._mark, place.cpus))
@@ -323,7 +361,7 @@ class Agent:
         for index, event in enumerate(events):
             if isinstance(event, Started):
                 place.started = event.time
-                self._set_time_limit(place, event.time)
+                self._set_deadline(place)
             elif isinstance(event, Ended):
                 events[index] = self._finish(place, event)
         self._give(events)
@@ -333,7 +371,8 @@ class Agent:
         ending = place.ending
         place.end_attempt(marked=True)
         asked = self._stops.pop((event.number, event.attempt), None)
-        if asked is StopReason.CANCEL:
+        if asked is StopReason.CANCEL or (asked is not None and event.cause is not None):
+            # being ended is no failure of its own, whatever it made of the signal
             event = replace(event, stopped=asked)
         elif event.cause is not None and ending.cause is not None:
             event = replace(event, cause=ending.cause, message=ending.message)
@@ -348,17 +387,16 @@ class Agent:
         key = place.key
         self._take_events(place)
         if place.key == key:
-            cause, message = self._explain(place.ending, os.waitstatus_to_exitcode(status))
+            cause, message = self._explain(place, os.waitstatus_to_exitcode(status))
             self._empty(place, cause, message)
 
-    def _explain(self, ending: Ending, code: int) -> tuple[Cause, str]:
-        if ending.cause is not None:
-            return ending.cause, ending.message
-        if code >= 0:
-            return Cause.EXIT, f"the trial's process exited with code {code}"
+    def _explain(self, place: Place, code: int) -> tuple[Cause, str]:
+        if place.ending.cause is not None:
+            return place.ending.cause, place.ending.message
+        if code == -signal.SIGTERM and place.signalled:
+            return Cause.LOST, "a signal for the trial before it in this slot came too late"
         if code != -signal.SIGKILL:
-            name = signal.Signals(-code).name
-            return Cause.EXIT, f"the trial's process was ended by signal {-code} ({name})"
+            return Cause.EXIT, f"the trial's process {process.how_it_ended(code)}"
         kills = watch.kernel_kills()
         if kills > self._kernel_kills:
             self._kernel_kills = kills
@@ -366,8 +404,11 @@ class Agent:
         return Cause.LOST, "the trial's process was killed (SIGKILL) by something unknown"
 
     def _empty(self, place: Place, cause: Cause, message: str) -> None:
-        """Empty a slot whose process is gone: its running attempt ends, the others go back."""
-        if place.given:
+        """Empty a slot whose process is gone: its running attempt ends, the others go back.
+
+        If the process had ended others before and none was running, all go back.
+        """
+        if place.given and (place.started is not None or not place.served):
             now = time.time()
             started = place.started if place.started is not None else now
             attempt = place.end_attempt(marked=False)
@@ -396,15 +437,21 @@ class Agent:
                 self._stops[attempt_id] = reason
                 place.send(("stop", attempt_id, reason))
                 if place.given[0].id == attempt_id:
-                    patience = 0.0 if reason is StopReason.CANCEL else self._settings.grace_s
-                    place.ending.at = time.monotonic() + patience
+                    self._set_deadline(place)
 
-    def _set_time_limit(self, place: Place, started: float) -> None:
-        """Let a trial that is past its time return by itself for a moment, then end it."""
+    def _set_deadline(self, place: Place) -> None:
+        """Let an attempt that is past its time, or asked to stop, return by itself for a moment."""
+        reason = self._stops.get(place.given[0].id)
         limit = self._workload.resources.time_s
-        if limit is not None and place.ending.at is None:
+        if reason is not None:
+            patience = 0.0 if reason is StopReason.CANCEL else self._settings.grace_s
+            place.ending.at = time.monotonic() + patience
+        elif limit is not None and place.started is not None:
             grace = min(self._settings.grace_s, max(1.0, 0.1 * limit))
-            place.ending.at = time.monotonic() + limit + grace - (time.time() - started)
+            place.ending.at = time.monotonic() + limit + grace - (time.time() - place.started)
+
+    def _controller_is_silent(self) -> bool:
+        return time.monotonic() - self._heard > self._settings.silence_s
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -413,7 +460,7 @@ class Agent:
             if place.ending.at is not None and now >= place.ending.at:
                 self._press(place, now)
         self._watch_memory(busy)
-        if now - self._heard > self._settings.silence_s:
+        if self._controller_is_silent():
             for place in busy:
                 self._kill(place, Cause.LOST, "the agent did not hear of its controller")
 
@@ -450,5 +497,5 @@ class Agent:
         self._signal(place, signal.SIGKILL)
 
     def _signal(self, place: Place, number: int) -> None:
-        with contextlib.suppress(OSError):  # the server's end is noticed by reading
-            self._control.sendall(encode(("kill", place.key, number)))
+        place.signalled = True
+        self._server.signal_slot(place.key, number)

@@ -52,11 +52,13 @@ class OutputLog:
 
     def close(self) -> None:
         """Write an unfinished last line, and let go."""
-        self._write(settle(self._rest))
-        self._rest = b""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        try:
+            self._write(settle(self._rest))
+        finally:
+            self._rest = b""
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
     def _write(self, data: bytes) -> None:
         if not data:

@@ -74,6 +74,17 @@ def leave(status: int = 0) -> NoReturn:
     os._exit(status)
 
 
+def how_it_ended(code: int) -> str:
+    """Say how a process ended, from its exit code (negative: a signal's number)."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # most real-time signals have none
+        name = "SIGRTMIN+" + str(-code - signal.SIGRTMIN)
+    return f"was ended by signal {-code} ({name})"
+
+
 def thread_variables(cpus: int) -> dict[str, str]:
     """Environment variables that give numerical libraries ``cpus`` threads.
 
@@ -92,10 +103,13 @@ def thread_variables(cpus: int) -> dict[str, str]:
     return dict.fromkeys(names, count) | {"TF_NUM_INTEROP_THREADS": "1", "NUM_INTER_THREADS": "1"}
 
 
-def children() -> list[int]:
-    """List the processes whose parent is this one's main thread."""
-    pid = os.getpid()
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def children(pid: int) -> list[int]:
+    """List the processes that a process has started and that have not been waited for."""
+    found = []
+    with contextlib.suppress(OSError):  # it, or one of its threads, has ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(word) for word in (thread / "children").read_text().split()]
+    return found
 
 
 def _prctl(option: int, value: int) -> None:

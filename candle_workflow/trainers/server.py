@@ -10,19 +10,17 @@ the kernel kills them.
 
 Messages in: ``("start", slot, fork, environment, cpus)`` with the slot's socket and output
 pipe; ``("kill", slot, signal)``. Messages out: ``("ready", preloaded, warning)`` once;
-``("began", slot, pid)``; ``("exited", slot, status)``.
+``("began", slot, pid)``; ``("refused", slot, why)``; ``("exited", slot, status)``.
 """
 
 from __future__ import annotations
 
-import array
 import contextlib
 import gc
 import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import threading
 from typing import Any, NoReturn
@@ -84,13 +82,17 @@ class Server:
         self, slot: int, fork: bool, environment: dict[str, str], cpus: tuple[int, ...]
     ) -> None:
         line, output = self._descriptors.pop(0), self._descriptors.pop(0)
-        pid = os.fork()
-        if pid == 0:
-            self._become(line, output, fork, environment, cpus)
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory, or too many processes: the others shall go on
+            self._send(("refused", slot, str(error)))
+        else:
+            if pid == 0:
+                self._become(line, output, fork, environment, cpus)
+            self._slots[pid] = slot
+            self._send(("began", slot, pid))
         os.close(line)
         os.close(output)
-        self._slots[pid] = slot
-        self._send(("began", slot, pid))
 
     def _become(
         self, line: int, output: int, fork: bool, environment: dict[str, str], cpus: tuple[int, ...]
@@ -109,7 +111,8 @@ class Server:
             os.environ.update(environment)
             if not fork:
                 os.set_inheritable(line, True)
-                arguments = [sys.executable, "-m", "candle_workflow.trainers.slot", str(line)]
+                module = "candle_workflow.trainers.slot"
+                arguments = [sys.executable, "-P", "-m", module, str(line)]
                 os.execv(sys.executable, arguments)  # noqa: S606 - no shell is wanted
             process.settle_in(cpus)
             ending = Line(socket.socket(fileno=line))
@@ -146,7 +149,7 @@ class Server:
         for pid in self._slots:
             _kill_group(pid)
         # what left its trial's group has become our own child: see adopt_orphans
-        while children := process.children():
+        while children := process.children(os.getpid()):
             for pid in children:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -197,7 +200,7 @@ def _preload(framework: str) -> str:
         return ""
     try:
         __import__(framework)
-    except ImportError as error:
+    except Exception as error:  # a framework of the user's choice
         return f"{framework} cannot be imported here ({error}); each trial imports it itself"
     gc.collect()
     gc.freeze()  # children then share these pages for good
@@ -237,38 +240,6 @@ def _wait(pid: int, timeout_s: float) -> int | None:
         return os.waitpid(pid, 0)[1]
     finally:
         os.close(handle)
-
-
-def start(
-    argv: list[str], environment: dict[str, str]
-) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Start a server; give our end of its socket, and its process.
-
-    Parameters
-    ----------
-    argv : list of str
-        The Python to run it with, and what must come before that.
-    environment : dict
-        The whole environment: thread counts are read when the framework is imported.
-    """
-    ours, theirs = socket.socketpair()
-    command = [*argv, "-m", "candle_workflow.trainers.server", str(theirs.fileno())]
-    with theirs:
-        child = subprocess.Popen(  # noqa: S603 - an argument vector of our own
-            command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
-    return ours, child
-
-
-def send_start(
-    control: socket.socket, message: tuple[Any, ...], descriptors: tuple[int, int]
-) -> None:
-    """Send a ``start`` message whole, with the two descriptors that go with it."""
-    data = encode(message)
-    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
-    sent = control.sendmsg([data], [rights])
-    control.sendall(data[sent:])
 
 
 def main() -> None:

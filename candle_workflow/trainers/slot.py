@@ -6,6 +6,7 @@ many. It is a child forked by ``server``, or a fresh ``python -m candle_workflow
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -45,13 +46,12 @@ class Slot:
 
     def serve(self) -> None:
         """Run attempts until the agent hangs up."""
-        while True:
-            while self._queue:
-                self._run(self._queue.popleft())
-            try:
+        with contextlib.suppress(EOFError):
+            while True:
+                while self._queue:
+                    self.sort(self._line.waiting())  # a stop may be among it
+                    self._run(self._queue.popleft())
                 self.sort(self._line.receive())
-            except EOFError:
-                return
 
     def sort(self, messages: list[Any]) -> None:
         """Put messages where they are looked for."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,13 @@ class Node:
     def output(self, number: int) -> str:
         path = self.folder.output(number, 1)
         return path.read_text(errors="replace") if path.exists() else ""
+
+    @contextlib.contextmanager
+    def stalled(self) -> Iterator[None]:
+        """Keep the agent's thread from doing anything, as a busy machine does."""
+        with self.agent._lock:
+            yield
+
+    def pids(self) -> list[int]:
+        """The processes of the trials, as they wrote them with ``context.folder``."""
+        return [int(path.read_text()) for path in sorted(self.folder.trials.glob("*/*/pid"))]
