@@ -11,7 +11,7 @@ import click
 from candle_workflow.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from candle_workflow.spec import CampaignSpec
+    from candle_workflow.config.spec import CampaignSpec
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -76,7 +76,7 @@ def check_kind(kind: str) -> str:
     ConfigError
         There is none; the nearest is given.
     """
-    from candle_workflow.layout import KINDS
+    from candle_workflow.config.layout import KINDS
 
     if kind not in KINDS:
         raise ConfigError(f"there is no kind of campaign '{kind}'.{nearest(kind, KINDS)}")

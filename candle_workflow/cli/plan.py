@@ -11,7 +11,7 @@ from candle_workflow.cli.show import duration, number, print_fields, print_json,
 
 if TYPE_CHECKING:
     from candle_workflow.campaign import Plan
-    from candle_workflow.spec import CampaignSpec
+    from candle_workflow.config.spec import CampaignSpec
 
 
 @click.command(

@@ -11,8 +11,8 @@ from candle_workflow.cli import options
 from candle_workflow.cli.show import duration, number, pairs
 
 if TYPE_CHECKING:
+    from candle_workflow.config.spec import CampaignSpec
     from candle_workflow.model import Ended
-    from candle_workflow.spec import CampaignSpec
 
 
 @click.command(

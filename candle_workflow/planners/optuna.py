@@ -17,11 +17,11 @@ from typing import Any
 
 from candle_workflow.errors import ConfigError
 from candle_workflow.model import Finished, Objective, State, Suggestion
-from candle_workflow.parameters import Choice, Float, Integer, Parameter, identity
 from candle_workflow.planners.options import refuse_unknown
 from candle_workflow.planners.reseeded import ReseededSampler
 from candle_workflow.plugins import require
 from candle_workflow.space import Space
+from candle_workflow.space.parameters import Choice, Float, Integer, Parameter, identity
 
 _PLAIN: dict[str, Any] = {
     "bool": bool, "int": int, "float": (int, float), "str": str, "None": type(None)

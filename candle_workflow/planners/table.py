@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.parameters import Choice
 from candle_workflow.space import Space
+from candle_workflow.space.parameters import Choice
 
 _LABEL = "id"
 _INTEGER = re.compile(r"[-+]?\d+")

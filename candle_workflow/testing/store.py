@@ -132,7 +132,7 @@ class StoreContract:
             journal.commit()
         store.sync(folder)
         copy = copied(folder, tmp_path / "copies")
-        monkeypatch.setattr("candle_workflow.indexing.CHUNK", 7)
+        monkeypatch.setattr("candle_workflow.store.indexing.CHUNK", 7)
         store.sync(copy)
         assert content(store, copy) == content(store, folder)
         assert store.trials(store.campaign(copy.path)) == folded(folder)
@@ -282,7 +282,7 @@ class StoreContract:
     def test_of_another_version(self, url: str) -> None:
         from sqlalchemy import text
 
-        from candle_workflow.database import open_engine, resolve
+        from candle_workflow.store.database import open_engine, resolve
 
         Store(url).close()
         engine = open_engine(resolve(url))
@@ -295,8 +295,8 @@ class StoreContract:
     def test_tables_are_what_the_migrations_make(self, url: str) -> None:
         from sqlalchemy import inspect
 
-        from candle_workflow.database import open_engine, resolve
-        from candle_workflow.tables import metadata
+        from candle_workflow.store.database import open_engine, resolve
+        from candle_workflow.store.tables import metadata
 
         Store(url).close()
         engine = open_engine(resolve(url))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from candle_workflow.database import masked, network_file_system, resolve
 from candle_workflow.errors import ConfigError, StoreError
 from candle_workflow.store import Store
+from candle_workflow.store.database import masked, network_file_system, resolve
 from candle_workflow.testing.journals import begin
 from candle_workflow.testing.store import StoreContract
 
@@ -131,7 +131,7 @@ def test_network_file_systems(path: str, kind: str | None) -> None:
 
 def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = f"/dev/sda1 / ext4 rw 0 0\nserver:/x {tmp_path / 'net'} nfs rw 0 0\n"
-    monkeypatch.setattr("candle_workflow.database._mounts", lambda: mounts)
+    monkeypatch.setattr("candle_workflow.store.database._mounts", lambda: mounts)
     with pytest.raises(StoreError, match=r"\(nfs\).*PostgreSQL"):
         Store(str(tmp_path / "net" / "store.db"))
     assert not (tmp_path / "net").exists()
@@ -141,7 +141,7 @@ def test_the_default_avoids_a_home_on_the_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mounts = f"/dev/sda1 / ext4 rw 0 0\nserver:/x {tmp_path / 'home'} nfs rw 0 0\n"
-    monkeypatch.setattr("candle_workflow.database._mounts", lambda: mounts)
+    monkeypatch.setattr("candle_workflow.store.database._mounts", lambda: mounts)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("CANDLE_STORE", raising=False)

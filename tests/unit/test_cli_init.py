@@ -10,7 +10,7 @@ from candle_workflow.cli.init_guessing import FIXED, LEFT, SEARCHED, SEED, best_
 from candle_workflow.cli.init_reading import Option, parse, read_command, read_function, trainer_of
 from candle_workflow.cli.init_writing import value
 from candle_workflow.config import load_campaign
-from candle_workflow.yaml12 import parse_value
+from candle_workflow.config.yaml12 import parse_value
 
 from .cli_kit import Here, Shell
 

@@ -18,11 +18,11 @@ from candle_workflow.config import (
     load_campaign,
     ready_campaigns,
 )
+from candle_workflow.config.yaml12 import parse
 from candle_workflow.errors import ConfigError
 from candle_workflow.limits import Limits
 from candle_workflow.model import Cause, Objective, Resources
 from candle_workflow.space import Choice, Float
-from candle_workflow.yaml12 import parse
 
 SMALL = """\
 name: small

@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from candle_workflow.layout import CAMPAIGN
-from candle_workflow.schema import Section
-from candle_workflow.yaml12 import parse
+from candle_workflow.config.layout import CAMPAIGN
+from candle_workflow.config.schema import Section
+from candle_workflow.config.yaml12 import parse
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from candle_workflow.config.yaml12 import parse, parse_value
 from candle_workflow.errors import ConfigError
-from candle_workflow.yaml12 import parse, parse_value
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from candle_workflow.config.schema import Section
+from candle_workflow.config.yaml12 import describe, parse_value
 from candle_workflow.errors import ConfigError
-from candle_workflow.schema import Section
-from candle_workflow.yaml12 import describe, parse_value
 
 SET = "--set"
 

@@ -18,12 +18,16 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 from sqlalchemy.exc import DBAPIError
 
-from candle_workflow import migrations
-from candle_workflow.catalog import Catalog, place
-from candle_workflow.database import masked, open_engine, resolve
 from candle_workflow.errors import ConfigError, StoreError, nearest
 from candle_workflow.folder import CampaignFolder
-from candle_workflow.indexing import (
+from candle_workflow.journal import read
+from candle_workflow.model import Cause, State
+from candle_workflow.replay import Trial
+from candle_workflow.rows import CampaignRow, EndedAttempt, Measurement, Point
+from candle_workflow.store import migrations
+from candle_workflow.store.catalog import Catalog, place
+from candle_workflow.store.database import masked, open_engine, resolve
+from candle_workflow.store.indexing import (
     Fold,
     head_of,
     next_groups,
@@ -31,11 +35,14 @@ from candle_workflow.indexing import (
     read_trial,
     touched,
 )
-from candle_workflow.journal import read
-from candle_workflow.model import Cause, State
-from candle_workflow.replay import Trial
-from candle_workflow.rows import CampaignRow, EndedAttempt, Measurement, Point
-from candle_workflow.tables import by_numbers, campaigns, measurements, retried, trials, upsert
+from candle_workflow.store.tables import (
+    by_numbers,
+    campaigns,
+    measurements,
+    retried,
+    trials,
+    upsert,
+)
 
 
 class Store:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from candle_workflow.config.spec import only_set
 from candle_workflow.errors import ConfigError
-from candle_workflow.spec import only_set
 
 
 def cross_check(values: Mapping[str, Any], kind: str | None) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from candle_workflow.config.kinds import Json, Kind, Text, closest, wrong
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.kinds import Json, Kind, Text, closest, wrong
 
 
 @dataclass(frozen=True, slots=True)

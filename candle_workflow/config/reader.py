@@ -11,40 +11,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from candle_workflow.aliases import use_present_names
-from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.layout import CAMPAIGN
-from candle_workflow.places import Places, apply, parse_set
-from candle_workflow.rules import cross_check, refuse_infinite
-from candle_workflow.sites import SiteSpec, load_site, site_names
-from candle_workflow.space import Space
-from candle_workflow.spec import (
-    BenchmarkRef,
+from candle_workflow.config.aliases import use_present_names
+from candle_workflow.config.layout import CAMPAIGN
+from candle_workflow.config.places import Places, apply
+from candle_workflow.config.rules import cross_check, refuse_infinite
+from candle_workflow.config.spec import (
     CampaignSpec,
-    LauncherRef,
-    PlannerRef,
-    SiteRef,
-    TrainerSpec,
     parts,
 )
-from candle_workflow.yaml12 import describe, parse
-
-__all__ = [
-    "BenchmarkRef",
-    "CampaignSpec",
-    "LauncherRef",
-    "PlannerRef",
-    "SiteRef",
-    "SiteSpec",
-    "TrainerSpec",
-    "from_resolved",
-    "json_schema",
-    "load_campaign",
-    "load_site",
-    "parse_set",
-    "ready_campaigns",
-    "site_names",
-]
+from candle_workflow.config.yaml12 import describe, parse
+from candle_workflow.errors import ConfigError, nearest
+from candle_workflow.space import Space
 
 
 def load_campaign(

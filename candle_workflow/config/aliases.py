@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from candle_workflow import plugins
+from candle_workflow.config.places import Places
 from candle_workflow.errors import ConfigError
-from candle_workflow.places import Places
 
 
 def use_present_names(tree: Mapping[str, Any], places: Places) -> list[str]:

@@ -15,10 +15,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from candle_workflow.folder import CampaignFolder
-from candle_workflow.indexing import BLANK, JSON_COLUMNS, Row, dumps
 from candle_workflow.model import Objective, State
 from candle_workflow.rows import CampaignRow
-from candle_workflow.tables import campaigns, measurements, retried, trials
+from candle_workflow.store.indexing import BLANK, JSON_COLUMNS, Row, dumps
+from candle_workflow.store.tables import campaigns, measurements, retried, trials
 
 
 def place(path: Path | str) -> str:

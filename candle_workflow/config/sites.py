@@ -9,11 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from candle_workflow.config.kinds import SIZE, Number, Text
+from candle_workflow.config.places import Places
+from candle_workflow.config.schema import REQUIRED, Either, Key, Section
+from candle_workflow.config.yaml12 import parse
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.kinds import SIZE, Number, Text
-from candle_workflow.places import Places
-from candle_workflow.schema import REQUIRED, Either, Key, Section
-from candle_workflow.yaml12 import parse
 
 _AUTO = Text(("auto",))
 _COUNT = Number(low=0, whole=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from candle_workflow import plugins
 from candle_workflow.config import CampaignSpec
+from candle_workflow.config.yaml12 import describe
 from candle_workflow.errors import ConfigError, nearest
 from candle_workflow.space import Choice, Float, Parameter
 from candle_workflow.trainers.benchmark import Benchmark, Setting
-from candle_workflow.yaml12 import describe
 
 
 def check_benchmark(spec: CampaignSpec) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.parameters import Choice, Float, Integer, Parameter, When, identity
+from candle_workflow.space.parameters import Choice, Float, Integer, Parameter, When, identity
 
 _KEYS = {
     "choice": ("type", "choices", "when"),

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from candle_workflow import plugins
-from candle_workflow.check_benchmark import check_benchmark
-from candle_workflow.check_trainer import check_trainer
+from candle_workflow.building import build_launcher
+from candle_workflow.check.benchmark import check_benchmark
+from candle_workflow.check.trainer import check_trainer
 from candle_workflow.config import CampaignSpec, load_site
+from candle_workflow.config.layout import CAMPAIGN, PLANNER
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.layout import CAMPAIGN, PLANNER
+from candle_workflow.folder import CampaignFolder
 from candle_workflow.protocols import Planner
 
 _WORKLOAD = ("self", "workload")  # what a launcher takes besides its options
@@ -106,6 +108,8 @@ def _check_planner(spec: CampaignSpec) -> list[str]:
 def _check_launcher(spec: CampaignSpec) -> list[str]:
     factory = _load("launchers", spec.launcher.name, "launcher.name")
     _check_options(factory, spec.launcher.options, "launcher", known=["name"], given=_WORKLOAD)
+    # it judges its options' values itself; nothing starts before it is entered
+    build_launcher(spec, CampaignFolder(spec.root / spec.name))
     return []
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.parameters import Choice, Float, Integer, Parameter, identity
-from candle_workflow.space_section import parse_parameter
+from candle_workflow.space.parameters import Choice, Float, Integer, Parameter, identity
+from candle_workflow.space.section import parse_parameter
 
 __all__ = ["Choice", "Float", "Integer", "Parameter", "Space"]
 

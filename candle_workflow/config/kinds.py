@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from candle_workflow.config.yaml12 import describe
 from candle_workflow.errors import ConfigError, nearest
-from candle_workflow.yaml12 import describe
 
 Json = dict[str, Any]
 

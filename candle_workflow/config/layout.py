@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from candle_workflow.kinds import DURATION, SIZE, Anything, Name, Number, Text, Word
+from candle_workflow.config.kinds import DURATION, SIZE, Anything, Name, Number, Text, Word
+from candle_workflow.config.schema import REQUIRED, Either, Key, ListOf, MapOf, Section
 from candle_workflow.model import Cause
-from candle_workflow.schema import REQUIRED, Either, Key, ListOf, MapOf, Section
 
 KINDS = ("hpo",)  # what `candle-workflow run` can be told to run
 

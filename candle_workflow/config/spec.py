@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from candle_workflow.config.places import Places
 from candle_workflow.errors import ConfigError
 from candle_workflow.limits import Limits
 from candle_workflow.model import Cause, Objective, Resources
-from candle_workflow.places import Places
 from candle_workflow.space import Space
 
 
