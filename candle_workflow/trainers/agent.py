@@ -8,35 +8,32 @@ has not heard of the controller for ``silence_s``.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import logging
 import os
 import secrets
 import selectors
-import signal
-import socket
 import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from candle_workflow.errors import PluginError
 from candle_workflow.folder import CampaignFolder
-from candle_workflow.model import Attempt, Cause, Ended, Event, Started, StopReason, Workload
-from candle_workflow.trainers import process, watch
+from candle_workflow.model import Attempt, Cause, Ended, Started, StopReason, Workload
+from candle_workflow.trainers import process
 from candle_workflow.trainers.handle import ServerHandle
+from candle_workflow.trainers.mailbox import Mailbox, Reply
 from candle_workflow.trainers.place import Place
+from candle_workflow.trainers.warden import Warden
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5  # how often time limits and memory are looked at
 AHEAD_S = 0.1  # a warm slot is given this much work at once, so that it never waits for more
 AHEAD_MOST = 256
-TERM_S = 5.0  # between SIGTERM and SIGKILL
 STARTING_MOST = 64  # processes that the server is asked for at once; it must never block us
 
 
@@ -75,16 +72,6 @@ class AgentSettings:
     silence_s: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a poll gives."""
-
-    events: list[Event]
-    mean_s: float  # a trial's duration, smoothed
-    warning: str  # for the user; "" for none
-    failure: str  # why no trial will ever end here again; "" as long as all is well
-
-
 class Agent:
     """Runs attempts in one node's slots.
 
@@ -96,12 +83,13 @@ class Agent:
         self._workload = workload
         self._settings = settings
         self._mark = b"\x1e" + secrets.token_hex(8).encode() + b"\n"
+        self._mailbox = Mailbox()
         self._selector = selectors.DefaultSelector()
         folder = CampaignFolder(workload.folder)
         self._places = [
             Place(
                 cpus=cpus, device=device, mark=self._mark, folder=folder,
-                selector=self._selector, warn=self._warn,
+                selector=self._selector, warn=self._mailbox.warn,
             )
             for cpus, device in zip(settings.slots, settings.devices, strict=True)
         ]  # fmt: skip
@@ -110,26 +98,19 @@ class Agent:
             self._environment(),
             (workload, settings.node, self._mark, settings.preload),
         )
+        self._warden = Warden(
+            self._places,
+            workload.resources,
+            grace_s=settings.grace_s,
+            send_signal=self._server.signal_slot,
+        )
         self._keys = itertools.count(1)
         self._queue: deque[Attempt] = deque()
-        self._stops: dict[tuple[int, int], StopReason] = {}
         self._fork = False
         self._ready = False
         self._mean_s: float | None = None
-        self._kernel_kills = watch.kernel_kills()
-        self._lock = threading.Condition()  # guards the events, the calls and the flags
-        self._events: list[Event] = []
-        self._acknowledged = 0  # events that came before the first of _events
-        self._calls: list[tuple[Any, ...]] = []
-        self._early: dict[int, tuple[Any, ...]] = {}  # calls that overtook one before them
-        self._next_order = 0
-        self._warning = ""
-        self._failure = ""
-        self._heard = time.monotonic()
-        self._closing = False
-        self._woken, self._wake = socket.socketpair()
-        self._wake.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ, lambda: self._woken.recv(4096))
+        waker = self._mailbox.waker
+        self._selector.register(waker, selectors.EVENT_READ, lambda: waker.recv(4096))
         self._thread = threading.Thread(target=self._work, name="agent", daemon=True)
         self._thread.start()
 
@@ -141,17 +122,15 @@ class Agent:
         ``order`` numbers the calls of ``start`` and ``stop`` together, from 0: an actor's
         calls may overtake each other on their way.
         """
-        self._call(order, "start", list(attempts))
+        self._mailbox.call(order, "start", list(attempts))
 
     def stop(self, order: int, ids: Iterable[tuple[int, int]], reason: StopReason) -> None:
         """Ask attempts to end; after a grace time they are killed."""
-        self._call(order, "stop", list(ids), reason)
+        self._mailbox.call(order, "stop", set(ids), reason)
 
     def ready(self) -> str:
         """Wait until trials can be started, the framework imported; or give why they cannot."""
-        with self._lock:
-            self._lock.wait_for(lambda: self._ready or self._failure or self._closing)
-            return self._failure
+        return self._mailbox.wait_until_ready()
 
     def poll(self, acknowledged: int, timeout_s: float) -> Reply:
         """Give the events that are not acknowledged, waiting for the first if need be.
@@ -161,37 +140,12 @@ class Agent:
         acknowledged : int
             How many events of this agent the controller has journaled so far.
         """
-        with self._lock:
-            self._heard = time.monotonic()
-            del self._events[: acknowledged - self._acknowledged]
-            self._acknowledged = acknowledged
-            if not self._events:
-                self._lock.wait_for(
-                    lambda: self._events or self._failure or self._closing, timeout_s
-                )
-            self._heard = time.monotonic()
-            return Reply(list(self._events), self._mean_s or 0.0, self._warning, self._failure)
+        return self._mailbox.poll(acknowledged, timeout_s)
 
     def close(self) -> None:
         """End every process; nothing stays behind."""
-        with self._lock:
-            self._closing = True
-            self._lock.notify_all()
-        self._nudge()
+        self._mailbox.close()
         self._thread.join()
-
-    def _call(self, order: int, *call: Any) -> None:
-        with self._lock:
-            self._heard = time.monotonic()
-            self._early[order] = call
-            while self._next_order in self._early:
-                self._calls.append(self._early.pop(self._next_order))
-                self._next_order += 1
-        self._nudge()
-
-    def _nudge(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # then it is being woken anyway
-            self._wake.send(b"x")
 
     # -------------------------------------------------------------- the thread
 
@@ -201,10 +155,10 @@ class Agent:
             self._listen()
             self._loop()
         except PluginError as error:
-            self._give_up(str(error))
+            self._mailbox.give_up(str(error))
         except Exception:  # whatever it is, the controller must not wait for ever
             log.exception("the agent of node %s failed", self._settings.node)
-            self._give_up(f"its agent failed: {traceback.format_exc()}")
+            self._mailbox.give_up(f"its agent failed: {traceback.format_exc()}")
         finally:
             for place in self._places:
                 place.vacate()
@@ -212,7 +166,7 @@ class Agent:
 
     def _loop(self) -> None:
         next_tick = time.monotonic() + TICK_S
-        while not self._closing:
+        while not self._mailbox.closed:
             for key, _ in self._selector.select(max(0.0, next_tick - time.monotonic())):
                 if key.fd in self._selector.get_map():  # not closed by one before it
                     key.data()
@@ -222,30 +176,26 @@ class Agent:
                 next_tick = time.monotonic() + TICK_S
             self._fill()
 
-    def _give_up(self, failure: str) -> None:
-        with self._lock:
-            self._failure = failure
-            self._lock.notify_all()
-
-    def _warn(self, text: str) -> None:
-        with self._lock:
-            self._warning = text
-
     def _obey_calls(self) -> None:
-        with self._lock:
-            calls, self._calls = self._calls, []
-        for call in calls:
-            if call[0] == "start":
-                self._queue.extend(call[1])
+        for kind, *call in self._mailbox.take_calls():
+            if kind == "start":
+                self._queue.extend(call[0])
             else:
-                for attempt_id in call[1]:
-                    self._ask_to_stop(attempt_id, call[2])
+                self._ask_to_stop(*call)
 
-    def _give(self, events: list[Event]) -> None:
-        if events:
-            with self._lock:
-                self._events += events
-                self._lock.notify_all()
+    def _ask_to_stop(self, ids: set[tuple[int, int]], reason: StopReason) -> None:
+        waiting = [attempt for attempt in self._queue if attempt.id in ids]
+        self._queue = deque(attempt for attempt in self._queue if attempt.id not in ids)
+        self._mailbox.put([self._ended(attempt, stopped=reason) for attempt in waiting])
+        self._warden.ask(ids, reason)
+
+    def _tick(self) -> None:
+        self._warden.look()
+        if self._controller_is_silent():
+            self._warden.kill_all(Cause.LOST, "the agent did not hear of its controller")
+
+    def _controller_is_silent(self) -> bool:
+        return self._mailbox.silence_s > self._settings.silence_s
 
     # -------------------------------------------------------------- the server
 
@@ -283,10 +233,9 @@ class Agent:
 
     def _note_ready(self, preloaded: bool, warning: str) -> None:
         self._fork = preloaded or not self._settings.preload
-        with self._lock:
-            self._ready = True
-            self._warning = warning
-            self._lock.notify_all()
+        self._ready = True
+        self._mailbox.warn(warning)
+        self._mailbox.note_ready()
 
     def _replace_server(self) -> None:
         log.warning("the server of node %s ended; its trials are lost", self._settings.node)
@@ -335,11 +284,11 @@ class Agent:
         batch: list[Attempt] = []
         while self._queue and len(batch) < count:
             attempt = self._queue.popleft()
-            reason = self._stops.pop(attempt.id, None)
+            reason = self._warden.release(attempt.id)
             if reason is None:
                 batch.append(attempt)
-            else:
-                self._give([self._ended(attempt, time.time(), stopped=reason)])
+            else:  # it was asked to in a slot whose process then ended
+                self._mailbox.put([self._ended(attempt, stopped=reason)])
         return batch
 
     def _occupy(self, place: Place) -> None:
@@ -361,16 +310,16 @@ class Agent:
         for index, event in enumerate(events):
             if isinstance(event, Started):
                 place.started = event.time
-                self._set_deadline(place)
+                self._warden.set_deadline(place)
             elif isinstance(event, Ended):
                 events[index] = self._finish(place, event)
-        self._give(events)
+        self._mailbox.put(events, self._mean_s)
 
     def _finish(self, place: Place, event: Ended) -> Ended:
         """Close an attempt whose end its own process reports."""
         ending = place.ending
         place.end_attempt(marked=True)
-        asked = self._stops.pop((event.number, event.attempt), None)
+        asked = self._warden.release((event.number, event.attempt))
         if asked is StopReason.CANCEL or (asked is not None and event.cause is not None):
             # being ended is no failure of its own, whatever it made of the signal
             event = replace(event, stopped=asked)
@@ -387,21 +336,8 @@ class Agent:
         key = place.key
         self._take_events(place)
         if place.key == key:
-            cause, message = self._explain(place, os.waitstatus_to_exitcode(status))
+            cause, message = self._warden.explain(place, os.waitstatus_to_exitcode(status))
             self._empty(place, cause, message)
-
-    def _explain(self, place: Place, code: int) -> tuple[Cause, str]:
-        if place.ending.cause is not None:
-            return place.ending.cause, place.ending.message
-        if code == -signal.SIGTERM and place.signalled:
-            return Cause.LOST, "a signal for the trial before it in this slot came too late"
-        if code != -signal.SIGKILL:
-            return Cause.EXIT, f"the trial's process {process.how_it_ended(code)}"
-        kills = watch.kernel_kills()
-        if kills > self._kernel_kills:
-            self._kernel_kills = kills
-            return Cause.OOM, "the kernel killed the trial's process for memory"
-        return Cause.LOST, "the trial's process was killed (SIGKILL) by something unknown"
 
     def _empty(self, place: Place, cause: Cause, message: str) -> None:
         """Empty a slot whose process is gone: its running attempt ends, the others go back.
@@ -409,93 +345,22 @@ class Agent:
         If the process had ended others before and none was running, all go back.
         """
         if place.given and (place.started is not None or not place.served):
-            now = time.time()
-            started = place.started if place.started is not None else now
+            started = place.started
             attempt = place.end_attempt(marked=False)
-            stopped = self._stops.pop(attempt.id, None)
+            stopped = self._warden.release(attempt.id)
             ended = self._ended(attempt, started, stopped=stopped)
             if stopped is None:
                 ended = replace(ended, cause=cause, message=message)
-            self._give([ended])
+            self._mailbox.put([ended])
         self._queue.extendleft(reversed(place.given))
         place.given.clear()
         place.vacate()
 
-    def _ended(self, attempt: Attempt, started: float, *, stopped: StopReason | None) -> Ended:
+    def _ended(
+        self, attempt: Attempt, started: float | None = None, *, stopped: StopReason | None
+    ) -> Ended:
+        now = time.time()
         return Ended(
-            attempt.number, attempt.attempt, time.time(), self._settings.node, started,
-            stopped=stopped,
+            attempt.number, attempt.attempt, now, self._settings.node,
+            now if started is None else started, stopped=stopped,
         )  # fmt: skip
-
-    # -------------------------------------------------------------- ending trials
-
-    def _ask_to_stop(self, attempt_id: tuple[int, int], reason: StopReason) -> None:
-        if any(attempt.id == attempt_id for attempt in self._queue):
-            self._stops[attempt_id] = reason
-        for place in self._places:
-            if any(attempt.id == attempt_id for attempt in place.given):
-                self._stops[attempt_id] = reason
-                place.send(("stop", attempt_id, reason))
-                if place.given[0].id == attempt_id:
-                    self._set_deadline(place)
-
-    def _set_deadline(self, place: Place) -> None:
-        """Let an attempt that is past its time, or asked to stop, return by itself for a moment."""
-        reason = self._stops.get(place.given[0].id)
-        limit = self._workload.resources.time_s
-        if reason is not None:
-            patience = 0.0 if reason is StopReason.CANCEL else self._settings.grace_s
-            place.ending.at = time.monotonic() + patience
-        elif limit is not None and place.started is not None:
-            grace = min(self._settings.grace_s, max(1.0, 0.1 * limit))
-            place.ending.at = time.monotonic() + limit + grace - (time.time() - place.started)
-
-    def _controller_is_silent(self) -> bool:
-        return time.monotonic() - self._heard > self._settings.silence_s
-
-    def _tick(self) -> None:
-        now = time.monotonic()
-        busy = [place for place in self._places if place.given and place.pid]
-        for place in busy:
-            if place.ending.at is not None and now >= place.ending.at:
-                self._press(place, now)
-        self._watch_memory(busy)
-        if self._controller_is_silent():
-            for place in busy:
-                self._kill(place, Cause.LOST, "the agent did not hear of its controller")
-
-    def _press(self, place: Place, now: float) -> None:
-        """Send the next harder signal to an attempt that must end."""
-        ending = place.ending
-        if ending.cause is None and place.given[0].id not in self._stops:
-            limit = self._workload.resources.time_s
-            ending.cause = Cause.TIMEOUT
-            ending.message = f"it ran longer than resources.time ({limit:g} s)"
-        self._signal(place, ending.signals[0])
-        if len(ending.signals) > 1:
-            ending.signals.popleft()
-        ending.at = now + TERM_S
-
-    def _watch_memory(self, busy: list[Place]) -> None:
-        limit = self._workload.resources.memory_gb
-        short = watch.memory_is_short()
-        if not busy or (limit is None and not short):
-            return
-        used = {place: watch.memory_gb(place.pid) for place in busy}
-        for place, gigabytes in used.items():
-            if limit is not None and gigabytes > limit:
-                text = f"it used {gigabytes:.2f} GB, more than resources.memory ({limit:g} GB)"
-                self._kill(place, Cause.OOM, text)
-        if short:
-            place = max(used, key=used.__getitem__)
-            text = f"the node ran out of memory and this trial used most: {used[place]:.2f} GB"
-            self._kill(place, Cause.OOM, text)
-
-    def _kill(self, place: Place, cause: Cause, message: str) -> None:
-        if place.ending.cause is None:
-            place.ending.cause, place.ending.message = cause, message
-        self._signal(place, signal.SIGKILL)
-
-    def _signal(self, place: Place, number: int) -> None:
-        place.signalled = True
-        self._server.signal_slot(place.key, number)

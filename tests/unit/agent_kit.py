@@ -124,7 +124,7 @@ class Node:
     @contextlib.contextmanager
     def stalled(self) -> Iterator[None]:
         """Keep the agent's thread from doing anything, as a busy machine does."""
-        with self.agent._lock:
+        with self.agent._mailbox._lock:
             yield
 
     def pids(self) -> list[int]:

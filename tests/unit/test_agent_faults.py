@@ -100,7 +100,7 @@ def test_a_signal_that_comes_after_its_trial_is_not_the_next_ones_fault(tmp_path
         node.start(1)
         node.until_started(1)
         with node.stalled():
-            node.agent._signal(node.agent._places[0], signal.SIGTERM)
+            node.agent._warden._signal(node.agent._places[0], signal.SIGTERM)
         ends = node.finish(2)
     assert (ends[0].cause, ends[1].cause) == (None, Cause.LOST)
     assert "too late" in ends[1].message
