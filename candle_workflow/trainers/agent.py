@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5  # how often time limits and memory are looked at
 AHEAD_S = 0.1  # a warm slot is given this much work at once, so that it never waits for more
 AHEAD_MOST = 256
+LINGER_S = 0.02  # while attempts wait for slots, events are collected for so long
 STARTING_MOST = 64  # processes that the server is asked for at once; it must never block us
 
 
@@ -140,7 +141,11 @@ class Agent:
         acknowledged : int
             How many events of this agent the controller has journaled so far.
         """
-        return self._mailbox.poll(acknowledged, timeout_s)
+        reply = self._mailbox.poll(acknowledged, timeout_s)
+        if reply.events and self._queue:  # nobody idles meanwhile, and one message holds more
+            time.sleep(LINGER_S)
+            reply = self._mailbox.poll(acknowledged, 0.0)
+        return reply
 
     def close(self) -> None:
         """End every process; nothing stays behind."""
