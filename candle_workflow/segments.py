@@ -27,7 +27,7 @@ _SEGMENT = re.compile(r"\d{6}-.+\.jsonl")
 
 def encode_line(body: str) -> bytes:
     """Put the checksum of a JSON object in front of its members."""
-    rest = body[1:].encode()
+    rest = body[1:].encode(errors="replace")  # text of a user's may hold halves of characters
     return b'{"c":"%08x",%s\n' % (zlib.crc32(rest), rest)
 
 

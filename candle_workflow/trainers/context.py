@@ -7,6 +7,7 @@ running one; where its events go is the ``send`` that it is given.
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -100,9 +101,9 @@ class Context:
         Raises
         ------
         TypeError
-            A value is not a number.
+            A value is not a number, or the step no whole one.
         """
-        self._step = self._step + 1 if step is None else step
+        self._step = self._step + 1 if step is None else as_step(step)
         values = as_metrics(metrics)
         for name, value in values.items():
             self.measured.setdefault(name, []).append(value)
@@ -128,9 +129,27 @@ class Context:
         self._last_checkpoint = self._clock()
         files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
         size = sum(p.stat().st_size for p in files)
+        place = str(path.resolve())
         self._send(
-            Checkpointed(self.number, self.attempt, step, self._clock(), str(path.resolve()), size)
+            Checkpointed(self.number, self.attempt, as_step(step), self._clock(), place, size)
         )
+
+
+def as_step(value: Any) -> int:
+    """Turn a step into a plain integer; numpy's are integers too.
+
+    Raises
+    ------
+    TypeError
+        It is none, or larger than any counter.
+    """
+    try:
+        step = operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"step is {repr(value)[:100]}, expected a whole number") from error
+    if abs(step) >= 1 << 63:
+        raise TypeError(f"step is {step:.3g}, expected a whole number below 2**63")
+    return step
 
 
 def as_metrics(values: Mapping[str, Any]) -> Metrics:

@@ -118,6 +118,7 @@ def _text(error: BaseException) -> str:
 
 
 def _one_line(text: str) -> str:
+    text = text.encode(errors="replace").decode()  # the name of a file need not be Unicode
     text = re.sub(r"0x[0-9a-f]{6,}", "0x...", " ".join(text.split()))
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from candle_workflow.model import Attempt, Cause, Checkpointed, Measured, Resources, Workload
@@ -78,6 +79,26 @@ def test_refuses_what_is_not_a_number(make, sent, value):
     with pytest.raises(TypeError, match=r"metric 'loss' is .*, expected a number"):
         make().report(loss=value)
     assert sent == []
+
+
+@pytest.mark.parametrize("step", ["1", 1.0, None, float("nan"), 2**63, -(2**63), [1]])
+def test_refuses_what_is_no_step(make, sent, step, tmp_path):
+    if step is not None:  # a report without a step numbers itself
+        with pytest.raises(TypeError, match="step is"):
+            make().report(step, loss=1.0)
+    (tmp_path / "saved").touch()
+    with pytest.raises(TypeError, match="step is"):
+        make().checkpointed(tmp_path / "saved", step)
+    assert sent == []
+
+
+def test_takes_steps_of_numpy(make, sent, tmp_path):
+    (tmp_path / "saved").touch()
+    context = make()
+    context.report(np.int64(3), loss=1.0)
+    context.report(loss=1.0)
+    context.checkpointed(tmp_path / "saved", np.uint8(4))
+    assert [(event.step, type(event.step)) for event in sent] == [(3, int), (4, int), (4, int)]
 
 
 def test_takes_numpy_scalars():

@@ -87,6 +87,14 @@ def test_any_body_survives(tmp_path_factory: pytest.TempPathFactory, body: dict)
             assert record[key] == value and type(record[key]) is type(value)
 
 
+def test_text_that_no_encoding_holds_does_not_stop_the_journal(directory: Path) -> None:
+    journal = begun(directory)
+    journal.append("ended", message="half \ud83d a character", metrics={"\udcff": 1.0})
+    journal.commit()
+    record = list(read(directory).records)[-1]
+    assert (record["message"], record["metrics"]) == ("half ? a character", {"?": 1.0})
+
+
 def test_every_line_is_json(directory: Path) -> None:
     close(begun(directory))
     for line in segment(directory, 1).read_text().splitlines():

@@ -172,6 +172,11 @@ def test_long_texts_are_cut(tmp_path):
     assert len(ended.message) < 400
 
 
+def test_what_is_no_unicode_is_replaced(tmp_path):
+    ended, _ = run(tmp_path, "raise ValueError('a file named \\udcff')")
+    assert ended.message == "ValueError: a file named ? (train.py:2 in train)"
+
+
 def test_message_names_the_users_innermost_line(tmp_path):
     (tmp_path / "helper.py").write_text("def load(name):\n    return open(name)\n")
     (tmp_path / "train.py").write_text(
