@@ -58,8 +58,14 @@ format: venv-dev
 
 bench: bench-start bench-epoch bench-throughput
 
-bench-throughput: venv-dev
+bench-throughput: venv-dev .venv-bench/ready
 	$(PY) bench/throughput.py
+
+# the peers that are measured beside us, away from our own packages
+.venv-bench/ready: bench/peers/requirements.txt
+	$(PY) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install -q -r bench/peers/requirements.txt
+	touch $@
 
 bench-epoch: venv-dev
 	$(PY) bench/nt3_epoch.py

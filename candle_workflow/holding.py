@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -20,6 +19,7 @@ import yaml
 from candle_workflow._version import __version__
 from candle_workflow.check import build_planner
 from candle_workflow.config import CampaignSpec, from_resolved, load_site
+from candle_workflow.data import dataset
 from candle_workflow.errors import CandleError, ConfigError, EpochHeld, StateConflict
 from candle_workflow.folder import CampaignFolder, atomic_write, campaigns_root
 from candle_workflow.history import History, rebuild
@@ -156,6 +156,7 @@ def hold(
     """
     recorded, asked = _recorded(folder)
     changes = compare(recorded, spec.resolved()) if recorded is not None else {}
+    about = _about(spec) if recorded is None else {}
     if folder.stop.exists():
         if not resume:
             raise StateConflict(
@@ -172,7 +173,7 @@ def hold(
             log.warning("campaign %s: %s", folder.name, damage)
         journal.begin(reading, host=socket.gethostname(), version=__version__)
         if recorded is None:
-            _introduce(journal, spec, folder)
+            _introduce(journal, spec, folder, about)
         elif changes:
             journal.append("changed", changes=changes)
             journal.commit()
@@ -201,7 +202,9 @@ def _close(journal: Journal, status: str, message: str) -> None:
         journal.close()
 
 
-def _introduce(journal: Journal, spec: CampaignSpec, folder: CampaignFolder) -> None:
+def _introduce(
+    journal: Journal, spec: CampaignSpec, folder: CampaignFolder, about: dict[str, Any]
+) -> None:
     """Write a new campaign's first record, and its spec for people to read."""
     resolved = spec.resolved()
     journal.append(
@@ -209,13 +212,14 @@ def _introduce(journal: Journal, spec: CampaignSpec, folder: CampaignFolder) -> 
         id=uuid.uuid4().hex,
         spec=resolved,
         origins=dict(spec.origins),
-        provenance=collect(spec.root, _data_path(spec)),
+        provenance=about,
     )
     journal.commit()
     text = yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)
     atomic_write(folder.spec, text.encode())
 
 
-def _data_path(spec: CampaignSpec) -> Path | None:
-    path = spec.data.get("path")
-    return spec.root / str(path) if path else None
+def _about(spec: CampaignSpec) -> dict[str, Any]:
+    """Say where a new campaign comes from; its data are read once, before anything runs."""
+    data = dataset.record(spec.data, spec.root) if spec.benchmark is not None and spec.data else {}
+    return {**collect(spec.root), "data": data}

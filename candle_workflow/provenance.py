@@ -1,11 +1,11 @@
-"""Where a campaign's results come from: versions, code, host, data."""
+"""Where a campaign's results come from: versions, code, host."""
 
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -26,19 +26,19 @@ PACKAGES = (
 )
 
 
-def collect(root: Path, data: Path | None = None) -> dict[str, Any]:
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")  # in a URL, such as a store's
+
+
+def collect(root: Path) -> dict[str, Any]:
     """Describe this run's surroundings as plain JSON.
 
     Parameters
     ----------
     root : Path
         The folder of the user's campaign file; its git commit and dirtiness are noted.
-    data : Path, optional
-        The file that the trials read; its size and SHA-256 are noted. Of a folder, those
-        of each file in it.
     """
     return {
-        "command": sys.argv,
+        "command": [_PASSWORD.sub(r"\1***@", word) for word in sys.argv],
         "python": sys.version.split()[0],
         "executable": sys.executable,
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
@@ -47,7 +47,6 @@ def collect(root: Path, data: Path | None = None) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "user": _user(),
         "git": _git(root),
-        "data": _files(data) if data else {},
     }
 
 
@@ -86,14 +85,3 @@ def _run_git(root: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.rstrip("\n")
-
-
-def _files(data: Path) -> dict[str, Any]:
-    paths = sorted(p for p in data.rglob("*") if p.is_file()) if data.is_dir() else [data]
-    return {str(p): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in paths}
-
-
-def sha256(path: Path) -> str:
-    """Hash a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
