@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from candle_workflow.config import json_schema
-from candle_workflow.kinds import Kind, Text
-from candle_workflow.layout import CAMPAIGN
-from candle_workflow.schema import REQUIRED, Either, Key, MapOf, Section
+from candle_workflow.config.kinds import Kind, Text
+from candle_workflow.config.layout import CAMPAIGN
+from candle_workflow.config.schema import REQUIRED, Either, Key, MapOf, Section
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
