@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from candle_workflow.errors import EpochHeld
-from candle_workflow.folder import sync_folder
+from candle_workflow.folder import atomic_write, sync_folder
 
 _CLAIM = re.compile(r"(\d{6})\.claim")
 
@@ -31,6 +31,7 @@ class Holder:
     began: str  # the process's start time in clock ticks since boot
     time: float
     segment: str = ""
+    released: bool = False  # it let go of the epoch, and the process may still be there
 
     @classmethod
     def this_process(cls) -> Holder:
@@ -51,7 +52,9 @@ class Holder:
         return replace(self, segment=f"{epoch:06d}-{host}-{self.pid}.jsonl")
 
     def is_gone(self) -> bool:
-        """Whether there is evidence that the process has ended. False when nobody can tell."""
+        """Whether there is evidence that it has ended. False when nobody can tell."""
+        if self.released:
+            return True
         if self.host != socket.gethostname():
             return False
         if self.boot != _boot_id():
@@ -116,6 +119,12 @@ def claim(directory: Path, epoch: int) -> Holder:
     holder = Holder.this_process().named(epoch)
     _create_exclusively(claim_path(directory, epoch), json.dumps(asdict(holder)).encode())
     return holder
+
+
+def release(directory: Path, epoch: int, holder: Holder) -> None:
+    """Say in an epoch's claim that its holder has let go of it."""
+    content = json.dumps(asdict(replace(holder, released=True)))
+    atomic_write(claim_path(directory, epoch), content.encode())
 
 
 def _create_exclusively(path: Path, content: bytes) -> None:

@@ -24,13 +24,14 @@ repaired.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 import zlib
 from pathlib import Path
 from typing import Any
 
-from candle_workflow.epochs import Holder, claim, claim_path, holder_of, newest_epoch
+from candle_workflow.epochs import Holder, claim, claim_path, holder_of, newest_epoch, release
 from candle_workflow.errors import EpochHeld, StoreError
 from candle_workflow.folder import sync_folder
 from candle_workflow.segments import (
@@ -44,6 +45,8 @@ from candle_workflow.segments import (
 )
 
 __all__ = ["Cursor", "Journal", "Reading", "Record", "read"]
+
+log = logging.getLogger(__name__)
 
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -59,12 +62,14 @@ class Journal:
         self.directory = directory
         self.epoch = epoch
         self.next_seq = 0
+        self.begun = False  # whether this epoch has a segment
         self._holder = holder
         self._sealed: tuple[str, int] | None = None
         self._lines: list[bytes] = []
         self._check = 0
         self._offset = 0
         self._file: int | None = None
+        self._torn = False  # whether a write may have been cut short
 
     @classmethod
     def claim(cls, directory: Path, *, take_over: bool = False) -> Journal:
@@ -81,19 +86,28 @@ class Journal:
         ------
         EpochHeld
             Another controller holds the newest epoch and nothing shows that it ended.
+        StoreError
+            Nothing can be written there.
         """
-        directory.mkdir(parents=True, exist_ok=True)
-        newest = newest_epoch(directory)
-        if newest and not take_over:
-            _refuse_if_held(directory, newest)
-        return cls(directory, newest + 1, claim(directory, newest + 1))
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            newest = newest_epoch(directory)
+            if newest and not take_over:
+                _refuse_if_held(directory, newest)
+            return cls(directory, newest + 1, claim(directory, newest + 1))
+        except OSError as error:
+            raise _cannot_write(directory, error) from error
 
     def begin(self, reading: Reading, **about: Any) -> None:
         """Seal what was read (its records must be used up) and open this epoch's segment."""
         if reading.cursor is not None:
             self._sealed = (reading.cursor["segment"], reading.cursor["offset"])
             self.next_seq = reading.cursor["seq"]
-        self._open_segment()
+        try:
+            self._open_segment()
+        except OSError as error:
+            raise _cannot_write(self.directory, error) from error
+        self.begun = True
         self.append("opened", seals=self._sealed, epoch=self.epoch, **about)
         self.commit()
 
@@ -124,11 +138,13 @@ class Journal:
             return
         self.check_held()
         try:
+            if self._torn:
+                raise InterruptedError("an earlier write did not come to its end")
+            self._torn = True  # until it is known to be whole; Ctrl-C may come at any point
             self._write_group()
         except OSError as error:
             self._roll_over(error)
-        self._lines.clear()
-        self._check = 0
+        self._lines, self._check, self._torn = [], 0, False
         self.check_held()
 
     def check_held(self) -> None:
@@ -146,6 +162,14 @@ class Journal:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    def release(self) -> None:
+        """Let go of an epoch whose segment cannot say ``closed``."""
+        self.close()
+        try:
+            release(self.directory, self.epoch, self._holder)
+        except OSError as error:
+            log.error("epoch %d of %s stays claimed: %s", self.epoch, self.directory, error)
 
     def _write_group(self) -> None:
         count = len(self._lines)
@@ -166,27 +190,37 @@ class Journal:
 
     def _roll_over(self, error: OSError) -> None:
         """After a failed write nobody knows what the disk holds: seal it, write the group anew."""
-        sealed = (self._holder.segment, self._offset) if self._offset else self._sealed
+        if self._offset:
+            self._sealed = (self._holder.segment, self._offset)
         lines, seq = self._lines, self.next_seq
         self.close()
         try:
             self._holder = claim(self.directory, self.epoch + 1)
             self.epoch += 1
-            self._sealed = sealed
             self._open_segment()
             self._lines, self._check = [], 0
             self.next_seq = seq - len(lines)
-            self.append("opened", seals=sealed, epoch=self.epoch, after=str(error))
+            self.append("opened", seals=self._sealed, epoch=self.epoch, after=str(error))
             for line in lines:
                 record = parse_line(line)
                 assert record is not None, "our own line must verify"
                 self.append_at(record["t"], record["k"], _body(record))
             self._write_group()
-        except OSError as second:
+        except BaseException as second:
+            self._lines, self.next_seq = lines, seq
+            if not isinstance(second, OSError):
+                raise
             raise StoreError(
                 f"the journal in {self.directory} cannot be written: {error}; a new segment"
                 f" neither: {second}. Make room or repair the disk, then run the campaign again."
             ) from second
+
+
+def _cannot_write(directory: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"the journal in {directory} cannot be written: {error}. Make that folder writable and"
+        " room on its disk, or choose another place with $CANDLE_CAMPAIGNS."
+    )
 
 
 def _body(record: Record) -> Record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -316,6 +317,81 @@ def test_a_full_disk_is_an_error_that_says_so(directory: Path) -> None:
                 journal.commit()
     finally:
         segment(directory, 1).parent.chmod(0o700)
+
+
+@pytest.mark.parametrize("kept", [0, 20, None])
+def test_a_write_that_was_interrupted_is_written_again(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, kept: int | None
+) -> None:
+    journal = begun(directory)
+    journal.append("asked", trial=0, params={})
+
+    def interrupted(descriptor: int, data: bytes, write: object = os.write) -> int:
+        write(descriptor, data[:kept])  # type: ignore[operator]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "write", interrupted)
+        journal.commit()
+    journal.append("asked", trial=1, params={})
+    close(journal)
+    reading = read(directory)
+    records = list(reading.records)
+    assert [(r["k"], r.get("trial")) for r in records] == [
+        ("opened", None), ("opened", None), ("asked", 0), ("asked", 1), ("closed", None),
+    ]  # fmt: skip
+    assert [r["s"] for r in records] == list(range(5))
+    assert len(reading.damage) == (kept != 0)
+
+
+def test_records_wait_in_memory_until_the_disk_has_room(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = begun(directory)
+    journal.append("asked", trial=0, params={})
+    journal.commit()
+
+    def full(*arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    for name in ("write", "link", "write"):  # the segment, the next claim, its segment
+        journal.append("asked", trial=journal.next_seq, params={})
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            patch.setattr(os, name, full)
+            with pytest.raises(StoreError, match="Make room"):
+                journal.commit()
+    journal.append("asked", trial=journal.next_seq, params={})
+    close(journal)
+    records = list(read(directory).records)
+    assert [r["trial"] for r in records if r["k"] == "asked"] == [0, 2, 3, 4, 5]
+    assert [r["s"] for r in records] == list(range(len(records)))
+    assert kinds(directory).count("opened") == 2
+
+
+def test_an_epoch_that_was_let_go_of_is_free(directory: Path) -> None:
+    journal = Journal.claim(directory)
+    with pytest.raises(EpochHeld):
+        Journal.claim(directory)
+    journal.release()
+    assert begun(directory).epoch == 2
+    assert kinds(directory) == ["opened"]
+
+
+def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "journal", tmp_path / ("x" * 300)):
+        with pytest.raises(StoreError, match="cannot be written"):
+            Journal.claim(path)
+
+
+def test_a_segment_that_cannot_be_made_is_named(directory: Path) -> None:
+    journal = Journal.claim(directory)
+    reading = read(directory)
+    shutil.rmtree(directory)
+    with pytest.raises(StoreError, match="cannot be written"):
+        journal.begin(reading)
+    assert not journal.begun
 
 
 # ------------------------------------------------------------------ cursors
