@@ -19,6 +19,7 @@ from candle_workflow.check import build_planner, check
 from candle_workflow.config import CampaignSpec
 from candle_workflow.control import Control
 from candle_workflow.engine import Engine, Rules
+from candle_workflow.errors import CandleError
 from candle_workflow.folder import CampaignFolder, atomic_write, find_campaign
 from candle_workflow.holding import Campaign, choose_folder, hold, planned_by, recorded_spec
 from candle_workflow.keep import ModelKeeper
@@ -123,6 +124,7 @@ def plan(spec: CampaignSpec, *, first: int = 10) -> Plan:
 def run(
     spec: CampaignSpec,
     *,
+    folder: CampaignFolder | None = None,
     new: bool = False,
     take_over: bool = False,
     resume: bool = False,
@@ -135,6 +137,8 @@ def run(
 
     Parameters
     ----------
+    folder : CampaignFolder, optional
+        Where it is; by default where campaigns are, by its name.
     new : bool
         Begin another campaign even if one of this name exists.
     take_over : bool
@@ -157,7 +161,7 @@ def run(
     notices = check(spec)
     for notice in notices:
         log.warning("%s", notice)
-    folder = choose_folder(spec, new)
+    folder = folder or choose_folder(spec, new)
     launcher = build_launcher(spec, folder)
     with hold(spec, folder, take_over=take_over, resume=resume) as campaign:
         on_begin(campaign)
@@ -170,7 +174,7 @@ def run(
         trials=list(campaign.history.trials.values()),
         best=campaign.history.best,
         counts=+campaign.history.counts,
-        report=publish(folder, store),
+        report=_published(folder, store),
     )
 
 
@@ -185,9 +189,22 @@ def publish(folder: CampaignFolder, store: str | None = None) -> Path:
     return folder.report
 
 
+def _published(folder: CampaignFolder, store: str | None) -> Path | None:
+    """Publish what is safe in the journal; that it fails is no failure of the campaign's."""
+    try:
+        return publish(folder, store)
+    except (CandleError, OSError) as error:
+        log.error(
+            "the report was not written: %s. Once that is mended: candle-workflow report %s",
+            error, folder.name,
+        )  # fmt: skip
+        return None
+
+
 def resume(name: str, **options: Any) -> Result:
     """Go on with a campaign by its name or path, with the spec in its journal."""
-    return run(recorded_spec(find_campaign(name)), resume=True, **options)
+    folder = find_campaign(name)
+    return run(recorded_spec(folder), folder=folder, resume=True, **options)
 
 
 def cancel(name: str) -> CampaignFolder:

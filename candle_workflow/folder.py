@@ -63,7 +63,10 @@ class CampaignFolder:
 
     def exists(self) -> bool:
         """Whether a campaign was begun here."""
-        return self.journal.is_dir()
+        try:
+            return self.journal.is_dir()
+        except OSError:  # a name that is too long for any file
+            return False
 
 
 def atomic_write(path: Path, content: bytes) -> None:

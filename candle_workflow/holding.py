@@ -75,6 +75,19 @@ def _recorded(folder: CampaignFolder) -> tuple[dict[str, Any] | None, int]:
     return spec, asked
 
 
+def _known(spec: CampaignSpec, folder: CampaignFolder) -> tuple[bool, int, dict[str, list[Any]]]:
+    """Whether the campaign was begun, how many trials it has, and what the spec changes in it."""
+    recorded, asked = _recorded(folder)
+    if recorded is None:
+        return False, asked, {}
+    return True, asked, compare(recorded, spec.resolved())
+
+
+def _sizes(folder: CampaignFolder) -> dict[str, int]:
+    """The journal's files by name, to see whether somebody writes them."""
+    return {path.name: path.stat().st_size for path in folder.journal.glob("*.jsonl")}
+
+
 def _at_least(spec: CampaignSpec, asked: int) -> CampaignSpec:
     """Let the planner repeat what was asked, even if fewer trials are wanted by now."""
     trials = spec.planner.trials
@@ -154,32 +167,34 @@ def hold(
     On leaving, the journal is closed with how it ended, so that the next controller need
     not wonder whether this one lives.
     """
-    recorded, asked = _recorded(folder)
-    changes = compare(recorded, spec.resolved()) if recorded is not None else {}
-    about = _about(spec) if recorded is None else {}
-    if folder.stop.exists():
-        if not resume:
-            raise StateConflict(
-                f"campaign '{folder.name}' was cancelled."
-                f" To go on all the same: candle-workflow resume {folder.name}"
-            )
-        folder.stop.unlink()
+    seen = _sizes(folder)
+    known, asked, changes = _known(spec, folder)
+    about = {} if known else _about(spec)
+    if folder.stop.exists() and not resume:
+        raise StateConflict(
+            f"campaign '{folder.name}' was cancelled."
+            f" To go on all the same: candle-workflow resume {folder.name}"
+        )
     journal = Journal.claim(folder.journal, take_over=take_over)
     try:
+        if _sizes(folder) != seen:  # another controller worked on it until a moment ago
+            known, asked, changes = _known(spec, folder)
+        if resume:
+            folder.stop.unlink(missing_ok=True)
         reading = read(folder.journal)
         planner = build_planner(_at_least(spec, asked))
         history = rebuild(reading.records, planner, spec.objective)
         for damage in reading.damage:
             log.warning("campaign %s: %s", folder.name, damage)
         journal.begin(reading, host=socket.gethostname(), version=__version__)
-        if recorded is None:
+        if not known:
             _introduce(journal, spec, folder, about)
         elif changes:
             journal.append("changed", changes=changes)
             journal.commit()
         campaign = Campaign(
             spec, folder, journal, history, planner,
-            continued=recorded is not None, changes=changes,
+            continued=known, changes=changes,
         )  # fmt: skip
         yield campaign
     except EpochHeld:
@@ -192,14 +207,17 @@ def hold(
 
 
 def _close(journal: Journal, status: str, message: str) -> None:
-    """Write the last record, if the journal can still be written."""
+    """Write the last record, if the journal was begun and can still be written."""
     try:
-        journal.append("closed", status=status, message=message)
-        journal.commit()
+        if journal.begun:
+            journal.append("closed", status=status, message=message)
+            journal.commit()
+            journal.close()
+        else:
+            journal.release()
     except CandleError as error:
         log.error("%s", error)
-    finally:
-        journal.close()
+        journal.release()
 
 
 def _introduce(

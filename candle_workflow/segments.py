@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from candle_workflow.errors import JournalDamaged
+from candle_workflow.errors import JournalDamaged, StoreError
 
 Record = dict[str, Any]
 Cursor = dict[str, Any]
@@ -222,6 +222,8 @@ def _listed(directory: Path) -> list[Path]:
         return list(directory.iterdir())
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise StoreError(f"the journal in {directory} cannot be read: {error}") from error
 
 
 def was_closed(segment: Path) -> bool:
