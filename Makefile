@@ -14,7 +14,7 @@ $(error run make in the folder of the Makefile: make -C FOLDER TARGET)
 endif
 
 .PHONY: help demo test test-slow lint format docs dist clean venv venv-dev postgres
-.PHONY: bench bench-throughput bench-epoch bench-start
+.PHONY: bench bench-throughput bench-epoch bench-start bench-loss
 
 help:
 	@echo 'make demo               a search on real data: installs, runs, writes a report (minutes)'
@@ -23,7 +23,7 @@ help:
 	@echo 'make lint               ruff, mypy --strict, the layers'
 	@echo 'make format             let ruff rewrite what it can'
 	@echo 'make bench              all measurements of docs/performance.md, one after another:'
-	@echo '                        bench-throughput, bench-epoch, bench-start'
+	@echo '                        bench-throughput, bench-epoch, bench-start, bench-loss'
 	@echo 'make docs               regenerate docs/reference'
 	@echo 'make dist               a wheel, in dist/'
 	@echo 'make clean              remove .venv and everything that was built; campaigns stay'
@@ -56,7 +56,7 @@ format: venv-dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: bench-start bench-epoch bench-throughput
+bench: bench-start bench-loss bench-epoch bench-throughput
 
 bench-throughput: venv-dev .venv-bench/ready
 	$(PY) bench/throughput.py
@@ -72,6 +72,9 @@ bench-epoch: venv-dev
 
 bench-start: venv-dev
 	$(PY) bench/start.py
+
+bench-loss: venv-dev
+	$(PY) bench/loss.py
 
 docs: venv-dev
 	$(PY) scripts/make_reference.py

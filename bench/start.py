@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-TRAINER = '''
+TRAINER = """
 import time
 begun = time.time()
 import keras
@@ -48,7 +48,7 @@ def steps(params, context):
 
 if __name__ == "__main__":
     print(step_ms())
-'''
+"""
 
 
 def campaign(root: Path, name: str, trials: int, cpus: int) -> list[dict]:
