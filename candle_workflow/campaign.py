@@ -235,7 +235,7 @@ def _work(campaign: Campaign, launcher: Launcher, on_change: Callable[[Progress]
     with ExitStack() as stack:
         control = stack.enter_context(Control(campaign.folder))
         stack.enter_context(launcher)
-        control.listen()
+        control.listen(watched=launcher.isolated)
         engine = Engine(
             journal=campaign.journal,
             history=history,

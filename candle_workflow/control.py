@@ -22,8 +22,10 @@ class Control:
     """Answers the engine's question whether to stop; a context manager around its run.
 
     The first SIGINT, SIGTERM or SIGHUP drains: nothing new starts, running trials save and
-    are given back. A second SIGINT leaves at once. All leave a campaign that continues. The
-    STOP file, which ``cancel`` writes, ends the campaign.
+    are given back. A second SIGINT leaves at once: the engine does so when it asks again, and
+    where it does not (it is not there yet, or a trial runs in this very process) it is
+    interrupted. A third one interrupts anyway. All leave a campaign that continues. The STOP
+    file, which ``cancel`` writes, ends the campaign.
     """
 
     def __init__(self, folder: CampaignFolder) -> None:
@@ -31,14 +33,22 @@ class Control:
         self._asked: str | None = None
         self._looked = 0.0
         self._announced = False
+        self._watched = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Control:
         self.listen()
         return self
 
-    def listen(self) -> None:
-        """Take the signals, again if something else (Ray) took them in between."""
+    def listen(self, *, watched: bool = False) -> None:
+        """Take the signals, again if something else (Ray) took them in between.
+
+        Parameters
+        ----------
+        watched : bool
+            Whether the engine asks often from now on.
+        """
+        self._watched = watched
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread may; whoever started this one decides
         for number in SIGNALS:
@@ -64,5 +74,9 @@ class Control:
         return self._asked
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        again = self._asked is not None and number == signal.SIGINT
-        self._asked = "now" if again else self._asked or "interrupted"
+        if self._asked is None:
+            self._asked = "interrupted"
+        elif number == signal.SIGINT:
+            if self._asked == "now" or not self._watched:
+                raise KeyboardInterrupt
+            self._asked = "now"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import bisect
+import logging
 import os
+import shutil
+from pathlib import Path
 
 from candle_workflow.folder import CampaignFolder
 from candle_workflow.model import Objective, State
 from candle_workflow.replay import Trial
+
+log = logging.getLogger(__name__)
 
 MODELS = "model.*"  # what a trainer saves as its model, in its attempt's folder
 
@@ -15,7 +20,7 @@ MODELS = "model.*"  # what a trainer saves as its model, in its attempt's folder
 class ModelKeeper:
     """Deletes saved models of trials that are not among the best ``keep``.
 
-    Only files named ``model.*`` in an attempt's folder are touched, and only once the
+    Only what is named ``model.*`` in an attempt's folder is touched, and only once the
     trial's end is journaled.
     """
 
@@ -31,6 +36,8 @@ class ModelKeeper:
         if self._keep is None:
             return
         place = (trial.number, trial.attempts)
+        for attempt in range(1, trial.attempts):
+            self._delete(trial.number, attempt)
         if trial.state is not State.COMPLETE or trial.objective is None:
             self._delete(*place)
             return
@@ -43,4 +50,16 @@ class ModelKeeper:
         # most trials of a campaign of many thousands wrote nothing: this must cost little
         if os.path.isdir(f"{self._trials}/{number}/{attempt}"):  # noqa: PTH112
             for path in self._folder.trial(number, attempt).glob(MODELS):
-                path.unlink(missing_ok=True)
+                try:
+                    _remove(path)
+                except OSError as error:  # it only takes room
+                    log.warning(
+                        "trial %d.%d: %s cannot be deleted: %s", number, attempt, path, error
+                    )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

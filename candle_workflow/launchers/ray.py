@@ -122,8 +122,9 @@ class RayLauncher:
             self._ray.get(self._agent.close.remote(), timeout=30)
         except (self._ray.exceptions.RayError, self._ray.exceptions.GetTimeoutError):
             log.warning("the agent of node %s did not close by itself", self._settings.node)
-        self._ray.kill(self._agent)
-        self._stack.close()
+        finally:  # also when Ctrl-C was pressed once more
+            self._ray.kill(self._agent)
+            self._stack.close()
 
     @property
     def free(self) -> int:
