@@ -6,7 +6,6 @@ Nothing here is journaled.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import tempfile
@@ -25,6 +24,7 @@ from candle_workflow.folder import CampaignFolder, atomic_write
 from candle_workflow.keep import MODELS
 from candle_workflow.model import Attempt, Ended
 from candle_workflow.replay import Trial
+from candle_workflow.trainers import process
 from candle_workflow.trainers.runner import run_attempt
 
 
@@ -48,12 +48,16 @@ def try_one(spec: CampaignSpec, *, epochs: int | None = 1) -> Ended:
     check(spec)
     (suggestion,) = build_planner(spec).ask(1)
     params = fixed_params(spec) | suggestion.params
+    variables = {name: str(value) for name, value in spec.trainer_env["variables"].items()}
     if epochs is not None:
-        os.environ["KERAS_MAX_EPOCHS"] = os.environ["CANDLE_EPOCHS"] = str(epochs)
+        variables |= {"KERAS_MAX_EPOCHS": str(epochs), "CANDLE_EPOCHS": str(epochs)}
         if "epochs" in params:
             params["epochs"] = epochs
     last: dict[str, float] = {}
-    with tempfile.TemporaryDirectory(prefix="candle-try-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="candle-try-") as folder,
+        process.environment(variables),
+    ):
         ended = run_attempt(
             Attempt(0, 1, params, trial_seed(spec.planner.seed, 0)),
             workload(spec, CampaignFolder(folder)),
@@ -92,7 +96,7 @@ def save(folder: CampaignFolder, spec: Mapping[str, Any], trial: Trial, into: Pa
             " are kept (keep.models)."
         )
     into.mkdir(parents=True, exist_ok=True)
-    files = [Path(shutil.copy2(model, into / model.name)) for model in models]
+    files = [_copy(model, into / model.name) for model in models]
     loaded = from_resolved(dict(spec))
     params = fixed_params(loaded) | trial.params
     result = f"{loaded.objective.metric} {trial.objective}"
@@ -110,6 +114,12 @@ def save(folder: CampaignFolder, spec: Mapping[str, Any], trial: Trial, into: Pa
         files.append(into / name)
     (into / "again.sh").chmod(0o755)
     return files
+
+
+def _copy(model: Path, to: Path) -> Path:
+    if model.is_dir():
+        return Path(shutil.copytree(model, to, dirs_exist_ok=True))
+    return Path(shutil.copy2(model, to))
 
 
 def _again(spec: Mapping[str, Any], trial: Trial, listed: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import socket
 import sys
 import time
@@ -22,6 +21,7 @@ from typing import Any
 from candle_workflow.errors import ConfigError
 from candle_workflow.folder import CampaignFolder
 from candle_workflow.model import Attempt, Ended, Event, Measured, Started, StopReason, Workload
+from candle_workflow.trainers import process
 from candle_workflow.trainers.context import OutOfTime
 from candle_workflow.trainers.output import OutputLog
 from candle_workflow.trainers.runner import Trainer, load_trainer, run_attempt
@@ -71,7 +71,7 @@ class InlineLauncher:
 
     def __enter__(self) -> InlineLauncher:
         variables = self._workload.environment.get("variables") or {}
-        self._stack.enter_context(_variables({k: str(v) for k, v in variables.items()}))
+        self._stack.enter_context(process.environment({k: str(v) for k, v in variables.items()}))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -192,18 +192,3 @@ class _Printed(io.RawIOBase):
         finally:
             self._log = None
             log.close()
-
-
-@contextlib.contextmanager
-def _variables(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables, and put back what was there."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
