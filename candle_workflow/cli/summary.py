@@ -65,17 +65,21 @@ def print_end(
         "trials": ended,
         "results": str(folder.path),
         "report": str(report) if report else f"candle-workflow report {word}",
-        "next": f"candle-workflow results {word} --best 1 --save best",
     }
+    following = _next_commands(status, word, counts)
+    if following:
+        fields["next"] = following[0]
     print_fields(fields)
     indent = " " * (max(map(len, fields)) + 2)
-    for line in _next_commands(status, word, counts):
+    for line in following[1:]:
         print(indent + line)
     sys.stdout.flush()
 
 
 def _next_commands(status: str, word: str, counts: Mapping[State, int]) -> list[str]:
     lines = []
+    if counts.get(State.COMPLETE):
+        lines.append(f"candle-workflow results {word} --best 1 --save best")
     if counts.get(State.FAILED):
         lines.append(f"candle-workflow status {word}    (what failed, and where its log is)")
     if status in ("interrupted", "failed", "limit", "cancelled", "vanished"):
