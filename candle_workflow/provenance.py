@@ -26,7 +26,7 @@ PACKAGES = (
 )
 
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")  # in a URL, such as a store's
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^/\s]*@")  # in a URL, such as a store's
 
 
 def collect(root: Path) -> dict[str, Any]:
