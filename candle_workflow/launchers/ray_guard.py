@@ -23,7 +23,7 @@ def start(folder: Path, token: Path) -> tuple[int, subprocess.Popen[bytes]]:
     """Start a guard; closing the descriptor (or ending) lets it do its work."""
     reading, writing = os.pipe()
     guard = subprocess.Popen(  # noqa: S603 - an argument vector of our own
-        [sys.executable, "-m", __name__, str(reading), str(folder), str(token)],
+        [sys.executable, "-P", "-m", __name__, str(reading), str(folder), str(token)],
         pass_fds=[reading],
         start_new_session=True,
         stdin=subprocess.DEVNULL,
