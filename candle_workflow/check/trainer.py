@@ -9,20 +9,22 @@ import ast
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from importlib.machinery import PathFinder
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from candle_workflow.config import CampaignSpec
 from candle_workflow.errors import ConfigError, nearest
+from candle_workflow.trainers.loading import find_source
 from candle_workflow.trainers.template import BUILT_IN, placeholders
 
 FUNCTION, COMMAND = "trainer.function", "trainer.command"
 _PYTHONS = ("python", "python3")  # stand for trainer_env.python, else the controller's
 
 
-def check_trainer(spec: CampaignSpec) -> list[str]:
+def check_trainer(spec: CampaignSpec, *, given: Collection[str] = ()) -> list[str]:
     """Make sure that the trainer is there and takes what trials give it.
+
+    ``given`` are parameters that come from elsewhere than ``params`` and ``space``.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def check_trainer(spec: CampaignSpec) -> list[str]:
     if spec.trainer.function is not None:
         _check_function(spec, spec.trainer.function)
         return []
-    return _check_command(spec, spec.trainer.command or [])
+    return _check_command(spec, spec.trainer.command or [], given)
 
 
 def _check_environment(spec: CampaignSpec) -> None:
@@ -90,19 +92,14 @@ def _module_file(spec: CampaignSpec, place: str) -> Path | None:
     """Find a module's source without importing its packages; None if it has none to read."""
     if place in sys.modules or spec.trainer_env["python"] is not None:
         return None
-    folders: list[str] | None = [str(spec.root), *sys.path]
-    origin = None
-    for part in place.split("."):
-        found = PathFinder.find_spec(part, folders)
-        if found is None:
-            raise ConfigError(
-                f"there is no module '{place}' for {sys.executable}, nor in {spec.root};"
-                " a file is written with its ending: 'train.py:train'.",
-                key=FUNCTION,
-            )
-        folders = [*(found.submodule_search_locations or ())]
-        origin = found.origin
-    return Path(origin) if origin and origin.endswith(".py") else None
+    try:
+        return find_source(place, str(spec.root))
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"there is no module '{place}' for {sys.executable}, nor in {spec.root};"
+            " a file is written with its ending: 'train.py:train'.",
+            key=FUNCTION,
+        ) from error
 
 
 def _check_source(path: Path, place: str, name: str) -> None:

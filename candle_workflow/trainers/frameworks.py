@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from candle_workflow import plugins
+from candle_workflow.trainers.loading import find_source
 
 KERAS = ("keras", "tensorflow")  # importing keras imports its backend too
 
@@ -30,11 +30,9 @@ def framework_of(trainer: Mapping[str, Any]) -> str:
 
 def _source(place: str, root: Path) -> str | None:
     try:
-        if place.endswith(".py"):
-            return (root / place).read_text()
-        spec = importlib.util.find_spec(place)
-        return Path(spec.origin).read_text() if spec and spec.origin else None
-    except (OSError, ImportError, ValueError, UnicodeDecodeError):
+        path = root / place if place.endswith(".py") else find_source(place, str(root))
+        return path.read_text() if path else None
+    except (OSError, ImportError, UnicodeDecodeError):
         return None  # whoever loads it will say what is wrong
 
 
@@ -42,7 +40,7 @@ def _imports(source: str) -> set[str]:
     """Give the top-level names of all modules that a source imports, anywhere in it."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except (SyntaxError, ValueError):  # a null byte is the latter
         return set()
     names: set[str] = set()
     for node in ast.walk(tree):

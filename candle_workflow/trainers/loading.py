@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,6 +43,31 @@ def load_function(reference: str, root: str) -> Callable[..., Any]:
         )
     module = _load_file(Path(root, place)) if place.endswith(".py") else _load_module(place, root)
     return _find(module, name, place)
+
+
+def find_source(module: str, root: str) -> Path | None:
+    """Find a module's file without importing it or its packages; None if it has no source.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Neither this Python nor ``root`` has such a module.
+    """
+    top, *rest = module.split(".")
+    # of a name without dots nothing is imported; unlike PathFinder it knows editable installs
+    spec = PathFinder.find_spec(top, [root]) or _find_top(top)
+    for part in rest:
+        spec = spec and PathFinder.find_spec(part, [*(spec.submodule_search_locations or ())])
+    if spec is None:
+        raise ModuleNotFoundError(f"no module named '{module}'", name=module)
+    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+
+
+def _find_top(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)
+    except ValueError:  # an empty name, or __main__
+        return None
 
 
 def _load_file(path: Path) -> ModuleType:
