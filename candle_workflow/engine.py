@@ -135,16 +135,22 @@ class Engine:
         """After a restart: adopt what still runs, give the rest of it another attempt."""
         opened = {(t.number, t.attempts) for t in self.history.trials.values() if t.open}
         self.running = self.launcher.adopt(opened) & opened
+        # a trial that shares the controller's process may be what killed it
+        suspect = self.history.vanished and not self.launcher.isolated
+        told: list[Trial] = []
         for number, attempt in sorted(opened - self.running):
             trial = self.history.trials[number]
-            # a trial that shares the controller's process may be what killed it
-            counted = not self.launcher.isolated
-            self._append("retry", trial=number, attempt=attempt, cause=Cause.LOST,
-                         counted=counted, message="the controller ended", node=trial.node,
-                         started=trial.started)  # fmt: skip
-        self.journal.commit()
+            now = self.launcher.now()
+            lost = Ended(number, attempt, now, trial.node or "", trial.started or now,
+                         cause=Cause.LOST, message="the controller ended")  # fmt: skip
+            if suspect:
+                told += filter(None, [self._end(lost)])
+            else:
+                self._append_at(lost, "retry", cause=lost.cause, counted=False,
+                                message=lost.message, node=trial.node, started=trial.started)  # fmt: skip
+        self._commit_and_tell(told)
         running = {number for number, _ in self.running}
-        self._waiting.extend(
+        self._waiting = deque(
             n for n, t in sorted(self.history.trials.items())
             if t.state is State.WAITING and n not in running
         )  # fmt: skip
@@ -208,10 +214,13 @@ class Engine:
                     trial = self._end(event)
                     if trial is not None:
                         told.append(trial)
-        self.journal.commit()
-        for trial in told:
-            self.planner.tell(finished(trial))
+        self._commit_and_tell(told)
         self._on_change(self, told)
+
+    def _commit_and_tell(self, ended: list[Trial]) -> None:
+        self.journal.commit()
+        for trial in ended:
+            self.planner.tell(finished(trial))
 
     def _end(self, event: Ended) -> Trial | None:
         """Record an attempt's end; give its trial if that is over."""

@@ -35,6 +35,7 @@ class History:
     best: Trial | None = None
     used_s: float = 0.0  # seconds that earlier controllers worked
     told: int = -1  # sequence number of the last record that the planner was told of
+    vanished: bool = False  # whether the last controller ended without a word
     _opened: float | None = None
     _newest: float = 0.0
 
@@ -44,6 +45,9 @@ class History:
         if kind == "opened":
             self.used_s += self._session_s()
             self._opened = self._newest = record["t"]
+            self.vanished = True
+        elif kind == "closed":
+            self.vanished = False
         # a rehearsal's records run ahead of the clock of its last one
         self._newest = max(self._newest, record["t"])
         if "trial" not in record:

@@ -201,7 +201,7 @@ def hold(
         journal.close()
         raise
     except BaseException as error:
-        _close(journal, "interrupted", f"{type(error).__name__}: {error}")
+        _close(journal, "interrupted", f"{type(error).__name__}: {error}".rstrip(": "))
         raise
     journal.close()
 

@@ -233,6 +233,7 @@ def _refuse_if_held(directory: Path, epoch: int) -> None:
         return
     raise EpochHeld(
         f"the campaign in {directory.parent} is held by {holder or 'an unreadable claim'}, and"
-        " nothing shows that it ended. Stop it first; or, if you know that it is gone,"
-        " add --take-over."
+        " nothing shows that it ended. If it is being cancelled, wait until its trials have"
+        " ended; else stop it (candle-workflow cancel, or Ctrl-C where it runs). Only if you know"
+        " that it is gone, add --take-over."
     )

@@ -6,8 +6,11 @@ Nothing here is journaled.
 from __future__ import annotations
 
 import json
+import logging
+import shlex
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,13 +22,14 @@ from candle_workflow.building import fixed_params, workload
 from candle_workflow.check import build_planner, check
 from candle_workflow.config import CampaignSpec, from_resolved
 from candle_workflow.engine import trial_seed
-from candle_workflow.errors import DataError
 from candle_workflow.folder import CampaignFolder, atomic_write
 from candle_workflow.keep import MODELS
 from candle_workflow.model import Attempt, Ended
 from candle_workflow.replay import Trial
 from candle_workflow.trainers import process
 from candle_workflow.trainers.runner import run_attempt
+
+log = logging.getLogger(__name__)
 
 
 def try_one(spec: CampaignSpec, *, epochs: int | None = 1) -> Ended:
@@ -82,32 +86,29 @@ def save(folder: CampaignFolder, spec: Mapping[str, Any], trial: Trial, into: Pa
     Returns
     -------
     The files: the saved models, ``params.yaml``, ``again.yaml``, ``again.jsonl``, ``again.sh``.
-
-    Raises
-    ------
-    DataError
-        The trial saved no model, or it was not among the best that were kept.
+    A trial without a model gives the others, and a warning.
     """
     models = sorted(folder.trial(trial.number, trial.attempts).glob(MODELS))
     if not models:
-        raise DataError(
-            f"trial {trial.number} of {folder.path} has no {MODELS} in its folder: its trainer"
-            " saved none there (context.folder), or it was not among the best few whose models"
-            " are kept (keep.models)."
-        )
+        log.warning(
+            "trial %d has no %s in its folder: its trainer saved none there (context.folder), or"
+            " it was not among the best few whose models are kept (keep.models)",
+            trial.number, MODELS,
+        )  # fmt: skip
     into.mkdir(parents=True, exist_ok=True)
     files = [_copy(model, into / model.name) for model in models]
     loaded = from_resolved(dict(spec))
     params = fixed_params(loaded) | trial.params
     result = f"{loaded.objective.metric} {trial.objective}"
     about = f"# trial {trial.number} of {folder.path}: {result}\n"
+    python = shlex.quote(sys.executable)  # whose packages trained it; it may not be on PATH
     again = _again(spec, trial, (into / "again.jsonl").absolute())
     texts = {
         "params.yaml": about + yaml.safe_dump(params, sort_keys=False, allow_unicode=True),
         "again.yaml": about + yaml.safe_dump(again, sort_keys=False),
         "again.jsonl": json.dumps(trial.params) + "\n",
-        "again.sh": f"#!/bin/sh\n{about}cd \"$(dirname \"$0\")\" && candle-workflow run"
-        f" {loaded.kind} again.yaml\n",
+        "again.sh": f"#!/bin/sh\n{about}cd \"$(dirname \"$0\")\" && exec {python} -m"
+        f" candle_workflow.cli run {loaded.kind} again.yaml\n",
     }  # fmt: skip
     for name, text in texts.items():
         atomic_write(into / name, text.encode())

@@ -37,11 +37,30 @@ def check(spec: CampaignSpec) -> list[str]:
     """
     notices = list(spec.notices)
     try:
-        for rule in (check_benchmark, check_trainer, _check_planner, _check_launcher, _check_site):
+        notices += check_benchmark(spec)
+        notices += check_trainer(spec, given=_names_of_planner(spec))
+        for rule in (_check_planner, _check_launcher, _check_site):
             notices += rule(spec)
     except ConfigError as error:
         raise spec.located(error) from error
     return notices
+
+
+def _names_of_planner(spec: CampaignSpec) -> frozenset[str]:
+    """Parameters that trials get from the planner itself, as from the lines of a list."""
+    try:
+        names: frozenset[str] = getattr(_build_planner(spec), "names", frozenset())
+    except ConfigError:
+        return frozenset()  # its own rule, which comes later, says what is wrong
+    if spec.benchmark is not None:
+        settings = plugins.load("benchmarks", spec.benchmark.name).settings
+        for name in sorted(names - settings.keys()):
+            raise ConfigError(
+                f"it gives '{name}', which {spec.benchmark.name} does not have."
+                f"{nearest(name, settings)}",
+                key="planner",
+            )
+    return names
 
 
 def build_planner(spec: CampaignSpec) -> Planner:

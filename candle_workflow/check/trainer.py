@@ -155,8 +155,8 @@ def _names(tree: ast.Module) -> Iterator[str]:
 # ------------------------------------------------------------------ commands
 
 
-def _check_command(spec: CampaignSpec, command: list[str]) -> list[str]:
-    names = [*spec.params, *spec.space.parameters]
+def _check_command(spec: CampaignSpec, command: list[str], given: Collection[str]) -> list[str]:
+    names = [*spec.params, *spec.space.parameters, *given]
     used: set[str] = set()
     for index, argument in enumerate(command):
         for name in placeholders(argument):

@@ -47,7 +47,7 @@ def command(
         elif path.exists():
             _copy(path, 0)
         else:
-            raise _nothing(it, found, tried)
+            print(_nothing(it, found, tried), file=sys.stderr)  # silence is no mistake
     return 0
 
 
@@ -67,14 +67,14 @@ def _attempt(trial: Trial, attempt: int | None) -> int:
     return attempt or trial.attempts
 
 
-def _nothing(it: Opened, trial: Trial, attempt: int) -> ConfigError:
+def _nothing(it: Opened, trial: Trial, attempt: int) -> str:
     """Say why there is no log, and what is known besides."""
     earlier = [n for n in range(1, attempt) if it.folder.output(trial.number, n).exists()]
     hint = f" Attempt {earlier[-1]} did: --attempt {earlier[-1]}." if earlier else ""
     ended = [one for one in it.store.attempts(it.row, trial.number) if one.attempt == attempt]
     cause = ended[0].cause if ended else None
     why = f" It ended with {cause}: {ended[0].message}" if cause else f" It is {trial.state}."
-    return ConfigError(f"attempt {attempt} of trial {trial.number} printed nothing.{why}{hint}")
+    return f"attempt {attempt} of trial {trial.number} printed nothing.{why}{hint}"
 
 
 def _copy(path: Path, offset: int) -> int:

@@ -47,6 +47,7 @@ class ListedPlanner:
         self._path = (root or Path()) / Path(file).expanduser()
         self._lines = read_lines(self._path, space)
         self.size = limit(trials, len(self._lines))
+        self.names = frozenset(name for line in self._lines for name in line.params)
         self._next = 0
 
     def ask(self, count: int) -> list[Suggestion]:

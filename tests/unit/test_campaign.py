@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +13,14 @@ import pytest
 
 from candle_workflow import campaign, holding
 from candle_workflow.api import load
+from candle_workflow.check import build_planner
 from candle_workflow.config import CampaignSpec
 from candle_workflow.epochs import claim_path, holder_of
 from candle_workflow.errors import ConfigError, EpochHeld, StateConflict, StoreError
 from candle_workflow.folder import CampaignFolder, find_campaign
+from candle_workflow.history import rebuild
 from candle_workflow.journal import Journal, read
-from candle_workflow.model import State
+from candle_workflow.model import Cause, State
 
 SPEC: dict[str, Any] = {
     "name": "a",
@@ -337,3 +341,31 @@ def test_an_existing_report_is_replaced() -> None:
     before = first.read_text()
     campaign.run(spec(planner__trials=6))
     assert first.read_text() != before
+
+
+# ------------------------------------------------------------------ a controller that dies
+
+
+def test_a_trial_that_takes_the_controller_with_it_is_given_up(somewhere: Path) -> None:
+    (somewhere / "t.py").write_text(
+        "import os\n"
+        "def train(params, context):\n"
+        "    if context.number == 1:\n"
+        "        os._exit(7)\n"
+        "    return {'v': params['x']}\n"
+    )
+    script = f"from candle_workflow import api\nprint(api.run({SPEC!r}).status)\n"
+    ends = []
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        ends.append(done.stdout.strip() or done.returncode)
+    assert ends == [7, 7, 7, 7, "done"]  # retries.lost is 3
+    trials = campaign.resume("a").trials
+    assert [(t.state, t.attempts) for t in trials] == [
+        (State.COMPLETE, 1), (State.FAILED, 4), (State.COMPLETE, 1), (State.COMPLETE, 1),
+    ]  # fmt: skip
+    assert trials[1].cause is Cause.LOST
+    assert "controller ended" in trials[1].message
+    reading = read(here().journal)
+    planner = build_planner(spec())
+    rebuild(reading.records, planner, spec().objective, verify=True)

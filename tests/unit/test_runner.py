@@ -301,9 +301,7 @@ def test_what_is_not_there_is_refused(tmp_path, reference, seen):
         ("1 / 0\n", "ZeroDivisionError: division by zero (train.py:1 in <module>)"),
     ],
 )
-def test_a_file_that_does_not_load_is_the_users_error(
-    tmp_path, capsys, monkeypatch, text, message
-):
+def test_a_file_that_does_not_load_is_the_users_error(tmp_path, capsys, monkeypatch, text, message):
     monkeypatch.delitem(sys.modules, "train", raising=False)  # another test's
     (tmp_path / "train.py").write_text(text)
     ended, _ = go(work(tmp_path))

@@ -15,7 +15,7 @@ import yaml
 
 from candle_workflow import campaign
 from candle_workflow.api import load
-from candle_workflow.errors import ConfigError, DataError
+from candle_workflow.errors import ConfigError
 from candle_workflow.folder import CampaignFolder
 from candle_workflow.holding import recorded_spec
 from candle_workflow.single import save, try_one
@@ -146,9 +146,11 @@ def test_the_saved_trial_trains_again_as_it_was(somewhere: Path, tmp_path: Path)
     assert (trial.params, trial.objective) == (result.best.params, result.best.objective)
 
 
-@pytest.mark.parametrize("text", ["def train(p, c):\n    return {'v': 1.0}\n"])
-def test_a_trial_without_a_model_is_refused(somewhere: Path, tmp_path: Path, text: str) -> None:
-    (somewhere / "my trainers" / "t.py").write_text(text)
-    with pytest.raises(DataError, match="context.folder"):
-        saved(tmp_path / "best")
-    assert not (tmp_path / "best").exists()
+def test_a_trial_without_a_model_gives_the_rest_and_says_so(
+    somewhere: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (somewhere / "my trainers" / "t.py").write_text("def train(p, c):\n    return {'v': 1.0}\n")
+    saved(tmp_path / "best")
+    names = sorted(path.name for path in (tmp_path / "best").iterdir())
+    assert names == ["again.jsonl", "again.sh", "again.yaml", "params.yaml"]
+    assert "saved none there (context.folder)" in caplog.text
