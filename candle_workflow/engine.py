@@ -146,8 +146,10 @@ class Engine:
             if suspect:
                 told += filter(None, [self._end(lost)])
             else:
-                self._append_at(lost, "retry", cause=lost.cause, counted=False,
-                                message=lost.message, node=trial.node, started=trial.started)  # fmt: skip
+                where = {"node": trial.node, "started": trial.started}
+                self._append_at(
+                    lost, "retry", cause=lost.cause, counted=False, message=lost.message, **where
+                )
         self._commit_and_tell(told)
         running = {number for number, _ in self.running}
         self._waiting = deque(
