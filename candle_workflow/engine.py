@@ -38,6 +38,7 @@ from candle_workflow.replay import Trial
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5  # how often requests to stop are looked at when nothing happens
+ABANDONED = "the controller ended"  # says the end of an attempt that ran then
 SAME_FAILURES = 3  # this many first trials with one traceback, and none complete, end it
 
 
@@ -140,16 +141,15 @@ class Engine:
         told: list[Trial] = []
         for number, attempt in sorted(opened - self.running):
             trial = self.history.trials[number]
+            if not suspect:
+                self._append("retry", trial=number, attempt=attempt, cause=Cause.LOST,
+                             counted=False, message=ABANDONED, node=trial.node,
+                             started=trial.started)  # fmt: skip
+                continue
             now = self.launcher.now()
             lost = Ended(number, attempt, now, trial.node or "", trial.started or now,
-                         cause=Cause.LOST, message="the controller ended")  # fmt: skip
-            if suspect:
-                told += filter(None, [self._end(lost)])
-            else:
-                where = {"node": trial.node, "started": trial.started}
-                self._append_at(
-                    lost, "retry", cause=lost.cause, counted=False, message=lost.message, **where
-                )
+                         cause=Cause.LOST, message=ABANDONED)  # fmt: skip
+            told += filter(None, [self._end(lost)])
         self._commit_and_tell(told)
         running = {number for number, _ in self.running}
         self._waiting = deque(
