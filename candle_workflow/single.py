@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import shutil
 import socket
@@ -52,7 +53,8 @@ def try_one(spec: CampaignSpec, *, epochs: int | None = 1) -> Ended:
     check(spec)
     (suggestion,) = build_planner(spec).ask(1)
     params = fixed_params(spec) | suggestion.params
-    variables = {name: str(value) for name, value in spec.trainer_env["variables"].items()}
+    own = {name: str(value) for name, value in spec.trainer_env["variables"].items()}
+    variables = {k: v for k, v in process.QUIET.items() if k not in os.environ} | own
     if epochs is not None:
         variables |= {"KERAS_MAX_EPOCHS": str(epochs), "CANDLE_EPOCHS": str(epochs)}
         if "epochs" in params:

@@ -207,7 +207,7 @@ class Agent:
     def _environment(self) -> dict[str, str]:
         variables = self._workload.environment.get("variables", {})
         return {
-            "TF_CPP_MIN_LOG_LEVEL": "2",  # else every trial's log begins with TensorFlow's notices
+            **process.QUIET,
             **(process.FORK_VARIABLES if self._settings.preload else {}),
             **os.environ,
             **process.thread_variables(self._workload.resources.cpus),

@@ -15,6 +15,9 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _PR_SET_CHILD_SUBREAPER = 36
 
 
+# Else TensorFlow begins every trial's output with notices.
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+
 # A fork copies the page tables of all memory that was written: of 260 MB once TensorFlow is
 # imported. In huge pages that is a fifth of the work (measured: 110 forks/s instead of 23);
 # glibc's allocator can ask for them, Python's own cannot.
