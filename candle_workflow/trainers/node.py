@@ -28,7 +28,8 @@ def this_nodes_devices() -> list[str]:
     """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return [name for name in visible.split(",") if name.strip() and name != "-1"]
+        names = [name.strip() for name in visible.split(",")]
+        return [name for name in names if name not in ("", "-1")]
     names = [path.name[len("nvidia") :] for path in Path("/dev").glob("nvidia[0-9]*")]
     return sorted(names, key=int)
 
@@ -56,6 +57,12 @@ def cut(
     if most == 0 and wanted is None:
         raise ConfigError(
             f"a trial needs {cpus} cores and this node has {len(cores)}", key="resources.cpus"
+        )
+    if gpus > 1 and not gpus.is_integer():
+        raise ConfigError(
+            f"a trial's processes need {gpus:g} GPUs together, expected a part of one or a whole"
+            " number of them",
+            key="resources.gpus",
         )
     places = _device_places(gpus, devices)
     if gpus and not places:
