@@ -136,6 +136,8 @@ class Journal:
         """
         if not self._lines:
             return
+        if os.getpid() != self._holder.pid:
+            raise EpochHeld(f"a child that process {self._holder.pid} forked is no controller")
         self.check_held()
         try:
             if self._torn:
@@ -180,6 +182,8 @@ class Journal:
         while written < len(group):
             written += os.write(self._file, group[written:])
         os.fsync(self._file)
+        if not os.fstat(self._file).st_nlink:
+            raise FileNotFoundError("its file was deleted")
         self._offset += written
 
     def _open_segment(self) -> None:

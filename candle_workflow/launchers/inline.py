@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import socket
 import sys
 import time
@@ -55,6 +56,7 @@ class InlineLauncher:
         self._trainer: Trainer | None = None
         self._printed = _Printed()
         self._stack = ExitStack()
+        self._pid = os.getpid()
 
     def _refuse_other_python(self) -> None:
         python = self._workload.environment.get("python")
@@ -132,6 +134,8 @@ class InlineLauncher:
                 node=self._node,
                 trainer=self._call,
             )
+        if os.getpid() != self._pid:
+            os._exit(1)  # a child that the trainer forked came back here too
         return [*events, replace(ended, stopped=noticed[0] if noticed else None)]
 
     def _call(self, params: dict[str, Any], context: Any) -> Any:
@@ -159,6 +163,13 @@ class _Taker:
         self._warned = True
 
 
+class _Text(io.TextIOWrapper):
+    """A stdout that a trainer may close: the next trial prints too."""
+
+    def close(self) -> None:
+        self.flush()
+
+
 class _Printed(io.RawIOBase):
     """What ``sys.stdout`` and ``sys.stderr`` write to: the log of the attempt that runs.
 
@@ -169,7 +180,7 @@ class _Printed(io.RawIOBase):
     def __init__(self) -> None:
         super().__init__()
         self._log: OutputLog | None = None
-        self._text = io.TextIOWrapper(
+        self._text = _Text(
             io.BufferedWriter(self), "utf-8", errors="backslashreplace", line_buffering=True
         )
 

@@ -343,6 +343,41 @@ def test_an_existing_report_is_replaced() -> None:
     assert first.read_text() != before
 
 
+# ------------------------------------------------------------------ trials in this process
+
+
+@pytest.mark.parametrize(
+    "body", ["sys.stdout.close()\n    sys.stderr.close()", "sys.stdout = sys.stderr = None"]
+)
+def test_an_inline_trial_that_closes_its_output_harms_no_other(somewhere: Path, body: str) -> None:
+    (somewhere / "t.py").write_text(
+        "import sys\n"
+        "def train(params, context):\n"
+        "    print('trial', context.number)\n"
+        f"    {body}\n"
+        "    return {'v': 1.0}\n"
+    )
+    result = campaign.run(spec())
+    assert result.counts == {State.COMPLETE: 4}
+    texts = [result.folder.output(n, 1).read_text() for n in range(4)]
+    assert texts == [f"trial {n}\n" for n in range(4)]
+
+
+def test_a_child_that_an_inline_trial_forks_does_not_become_a_controller(somewhere: Path) -> None:
+    (somewhere / "t.py").write_text(
+        "import os\n"
+        "def train(params, context):\n"
+        "    pid = os.fork()\n"
+        "    if pid:\n"
+        "        os.waitpid(pid, 0)\n"
+        "    return {'v': float(bool(pid))}\n"
+    )
+    result = campaign.run(spec())
+    assert [t.objective for t in result.trials] == [1.0] * 4
+    assert result.report is not None
+    assert kinds(here()).count("ended") == 4
+
+
 # ------------------------------------------------------------------ a controller that dies
 
 

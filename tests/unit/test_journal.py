@@ -369,6 +369,29 @@ def test_records_wait_in_memory_until_the_disk_has_room(
     assert kinds(directory).count("opened") == 2
 
 
+def test_a_journal_that_was_deleted_is_noticed(directory: Path) -> None:
+    journal = begun(directory)
+    shutil.rmtree(directory)
+    journal.append("asked", trial=0, params={})
+    with pytest.raises(StoreError, match="was deleted"):
+        journal.commit()
+
+
+def test_a_forked_copy_of_the_controller_writes_nothing(directory: Path) -> None:
+    journal = begun(directory)
+    journal.append("asked", trial=0, params={})
+    child = os.fork()
+    if child == 0:
+        try:
+            journal.commit()
+        except EpochHeld:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    journal.commit()
+    assert kinds(directory) == ["opened", "asked"]
+
+
 def test_an_epoch_that_was_let_go_of_is_free(directory: Path) -> None:
     journal = Journal.claim(directory)
     with pytest.raises(EpochHeld):
