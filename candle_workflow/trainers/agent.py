@@ -299,7 +299,9 @@ class Agent:
     def _occupy(self, place: Place) -> None:
         """Have the server start a process in a slot."""
         line, output = place.occupy(next(self._keys), lambda: self._take_events(place))
-        variables = {"CUDA_VISIBLE_DEVICES": place.device} if place.device else {}
+        # gpus: 0 hides them all; with auto and no device there is nothing that we know to hide
+        owned = place.device or self._workload.resources.gpus == 0
+        variables = {"CUDA_VISIBLE_DEVICES": place.device} if owned else {}
         fork = self._fork and not place.device
         with line:
             message = ("start", place.key, fork, variables, place.cpus)

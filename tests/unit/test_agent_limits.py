@@ -121,3 +121,19 @@ def test_stopping_very_many_that_wait_takes_no_time(tmp_path: Path) -> None:
         node.finish(many)
         assert time.monotonic() - begun < 30  # one look at each for each would take minutes
     assert {end.stopped for end in node.ends} == {StopReason.CANCEL}
+
+
+@pytest.mark.parametrize(("gpus", "seen"), [(0, ""), ("auto", "what was there")])
+def test_a_trial_that_wants_no_gpu_sees_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: float | str, seen: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "what was there")
+    source = """
+    import os
+    def train(params, context):
+        print(os.environ["CUDA_VISIBLE_DEVICES"])
+        return 1.0
+    """
+    with Node(tmp_path, source, gpus=gpus) as node:
+        node.run()
+    assert node.output(0) == f"{seen}\n"
