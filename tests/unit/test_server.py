@@ -46,10 +46,7 @@ threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
         ("x = 1", ""),
         ("import no_such_module", "no_such_module"),
         ("raise RuntimeError('not today')", "not today"),
-        (
-            "from threading import Timer\ntimer = Timer(3, int)\ntimer.daemon = True\ntimer.start()",
-            "2 threads",
-        ),
+        (THREAD, "2 threads"),
     ],
 )
 def test_what_cannot_be_preloaded_is_said(tmp_path: Path, source: str, warning: str) -> None:
