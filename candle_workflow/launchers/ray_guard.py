@@ -33,25 +33,16 @@ def start(folder: Path, token: Path) -> tuple[int, subprocess.Popen[bytes]]:
 
 
 def _members(token: Path) -> list[int]:
-    """Processes with this token path in their environment, or with a file of the cluster open.
-
-    Ray's helpers write their title over their environment, but keep their logs open.
-    """
+    """Processes that were started with this token path in their environment."""
     mark = b"RAY_AUTH_TOKEN_PATH=" + os.fsencode(token)
-    folder = f"{token.parent}/"
     pids = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):  # it ended, or belongs to somebody else
-            environment = (entry / "environ").read_bytes().split(b"\0")
-            if mark in environment or _has_open(entry, folder):
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
                 pids.append(int(entry.name))
     return pids
-
-
-def _has_open(entry: Path, folder: str) -> bool:
-    return any(str(link.readlink()).startswith(folder) for link in (entry / "fd").iterdir())
 
 
 def main() -> None:
