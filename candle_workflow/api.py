@@ -168,7 +168,7 @@ def _reference(function: Callable[..., Any]) -> str:
     file = getattr(sys.modules["__main__"], "__file__", None)
     if file is None or not Path(file).is_file():
         raise ConfigError(
-            f"'{name}' lives only in this session (a notebook's cell, or a prompt).{way_out};"
+            f"'{name}' is defined in a notebook's cell or at a prompt, not in a file.{way_out};"
             " in a notebook the line '%%writefile train.py' at the top of its cell does that.",
             key="trainer.function",
         )

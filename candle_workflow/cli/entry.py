@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -87,8 +88,9 @@ def app(session: Session, debug: bool) -> None:
 def run_and_exit() -> NoReturn:
     """Run the command line and exit."""
     for stream in (sys.stdout, sys.stderr):
-        # line by line also into a file; a terminal without our signs gets others
-        stream.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):  # whoever replaced it has its own way
+            # line by line also into a file; a terminal without our signs gets others
+            stream.reconfigure(line_buffering=True, errors="replace")
     code = run(sys.argv[1:])
     sys.exit(code)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -20,7 +21,7 @@ LINE_S = 10.0  # between two lines elsewhere, when trials finish
 SILENCE_S = 60.0  # between two lines when none does
 
 
-class View:
+class View(ABC):
     """Shows a campaign's progress; a context manager, so that a terminal is put back.
 
     A terminal that has gone does not stop the campaign: the view then stays silent.
@@ -41,7 +42,8 @@ class View:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        """Nothing is left behind in place."""
+        """Leave what was shown; a view that draws in place takes that away."""
+        self._gone = True
 
     def update(self, progress: Progress) -> None:
         """Take the newest state; shows it if it is time."""
@@ -64,11 +66,13 @@ class View:
     def _print(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
 
+    @abstractmethod
     def _is_due(self, progress: Progress, now: float) -> bool:
-        raise NotImplementedError
+        """Whether it is time to show something."""
 
+    @abstractmethod
     def _show(self, progress: Progress) -> None:
-        raise NotImplementedError
+        """Show the newest state."""
 
 
 class LineView(View):

@@ -44,6 +44,7 @@ class Document:
 class _Loader(yaml.SafeLoader):
     """PyYAML's scanner and composer with the plain words of YAML 1.2."""
 
+    # PyYAML's stubs declare it without ClassVar, so it cannot be one here
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012
         None: [(_TAG + name, re.compile(f"(?:{words})$")) for name, words in _WORDS]
     }

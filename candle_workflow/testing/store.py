@@ -49,7 +49,7 @@ class StoreContract:
     @pytest.fixture
     def url(self) -> str:
         """Give the URL of an empty database."""
-        raise NotImplementedError
+        raise NotImplementedError("a subclass defines the fixture `url`")
 
     @pytest.fixture
     def store(self, url: str) -> Any:
