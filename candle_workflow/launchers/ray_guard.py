@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 
 ROUNDS = 100  # of looking for processes; new ones may appear while the old are ended
+QUIET_ROUNDS = 40  # without any, after a kill: one that is just being started shows nothing yet
+ROUND_S = 0.05
 
 
 def start(folder: Path, token: Path) -> tuple[int, subprocess.Popen[bytes]]:
@@ -47,17 +49,22 @@ def _members(token: Path) -> list[int]:
 
 def main() -> None:
     """Wait for the controller's end, then end what is left."""
+    controller = os.getppid()
     pipe, folder, token = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     while os.read(pipe, 1):
         pass
+    # a controller that lives took Ray down in order, and waits for us
+    enough = 1 if os.getppid() == controller else QUIET_ROUNDS
+    quiet = 0
     for _ in range(ROUNDS):
         pids = _members(token)
-        if not pids:
+        quiet = 0 if pids else quiet + 1
+        if quiet == enough:
             break
         for pid in pids:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
+        time.sleep(ROUND_S)
     shutil.rmtree(folder, ignore_errors=True)
 
 

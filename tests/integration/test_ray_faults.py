@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from candle_workflow.launchers.ray import RayLauncher
@@ -167,6 +168,11 @@ def test_a_killed_controller_takes_everything_with_it(tmp_path: Path) -> None:
     )
     pids = tmp_path / "c" / "trials" / "7" / "1" / "pids"
     wait_until(lambda: pids.exists() and len(marked(mark)) > 5)
+    # also by their pids, in case one of them does not show its environment
+    family = psutil.Process(controller.pid).children(recursive=True)
+    assert any(member.name().startswith("ray::") for member in family)
     controller.kill()
     controller.wait()
     wait_until(lambda: not marked(mark))
+    # left to themselves the helpers wait about a minute for a head that is gone
+    wait_until(lambda: not any(alive(member.pid) for member in family), timeout_s=20)
